@@ -1,0 +1,38 @@
+# Two commands to know: `make demo` and `make test`. Both set up .venv from the locked versions first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+export WORKSPACE ?= workspace
+
+.PHONY: demo test label check fix clean
+
+demo: $(READY)  ## one whole round on the embedded emoji world, with simulated raters, and its report
+	$(BIN)/tastemaker demo --workspace $(WORKSPACE)
+
+test: $(READY)  ## every test that can run here; what is skipped is named at the end
+	$(BIN)/python -m pytest
+
+label: $(READY)  ## compare pairs yourself, in the browser, on the same workspace
+	$(BIN)/tastemaker label --workspace $(WORKSPACE)
+
+check: $(READY)  ## lint, format, types, import floors
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+fix: $(READY)  ## mend what ruff can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## remove the environment (workspaces and runs stay)
+	rm -rf $(VENV)
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "error: expected Python 3.11 or newer, got $$($(PYTHON) --version); set PYTHON=python3.12 or the like" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $(READY)

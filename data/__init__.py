@@ -1,0 +1,1 @@
+"""Everything that lasts: records, the store, images, prompt sets, snapshots, config files."""

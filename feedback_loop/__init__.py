@@ -1,0 +1,1 @@
+"""One round after another: generate, compare, fit, tune, measure, report."""

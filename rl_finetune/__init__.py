@@ -1,0 +1,1 @@
+"""A reward to a better policy: DPOK on Stable Diffusion models in diffusers' format."""
