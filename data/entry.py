@@ -1,0 +1,53 @@
+"""The one way every command ends: a clear line and an exit status, never a traceback for users."""
+
+import errno
+import os
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from data.errors import TastemakerError
+
+EXIT_ERROR = 2
+EXIT_INTERRUPTED = 130
+EXIT_BROKEN_PIPE = 141
+
+_CURE = {
+    errno.ENOSPC: "no space left on the disk; free some and run the same command again",
+    errno.EDQUOT: "the disk quota is used up; free some space and run the same command again",
+    errno.EFBIG: "the file grew past the limit set for this process; raise it and run again",
+    errno.EACCES: "permission denied; choose a folder that you may read and write",
+    errno.EPERM: "permission denied; choose a folder that you may read and write",
+    errno.EROFS: "the file system is read-only; choose another folder",
+}
+
+
+def run_command(main: Callable[[], None]) -> NoReturn:
+    """Run `main` and exit: 0 when it returns, 2 on an error a user can mend, 130 on Ctrl-C.
+
+    A step that wants to say what Ctrl-C left behind raises `KeyboardInterrupt("...")` with it.
+    """
+    try:
+        main()
+        sys.stdout.flush()
+    except TastemakerError as error:
+        _fail(" ".join(str(error).split()))
+    except BrokenPipeError:
+        # Python flushes stdout again at exit: point it where that cannot fail.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_BROKEN_PIPE)
+    except OSError as error:
+        cure = _CURE.get(error.errno or 0)
+        if cure is None:
+            raise
+        _fail(f"{error.filename}: {cure}" if error.filename else cure)
+    except KeyboardInterrupt as interrupt:
+        kept = str(interrupt) or "what was finished is kept; run the same command again to go on"
+        print(f"\ninterrupted: {kept}", file=sys.stderr)  # noqa: T201
+        sys.exit(EXIT_INTERRUPTED)
+    sys.exit(0)
+
+
+def _fail(line: str) -> NoReturn:
+    print(f"error: {line}", file=sys.stderr)  # noqa: T201
+    sys.exit(EXIT_ERROR)

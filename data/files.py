@@ -1,0 +1,74 @@
+"""Files that appear whole or not at all, and the hashes that name content."""
+
+import dataclasses
+import datetime
+import hashlib
+import json
+import os
+import secrets
+from pathlib import Path
+
+
+def write_atomically(path: Path, content: bytes | str) -> None:
+    """Write `content` aside, force it to disk, then rename it onto `path`.
+
+    Readers see the old file or the new one, never a part. Text is written as UTF-8. A failure
+    (no space, no permission) leaves nothing behind and raises `OSError`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    raw = content.encode() if isinstance(content, str) else content
+    aside = path.parent / f".{secrets.token_hex(8)}.tmp"
+    try:
+        with aside.open("xb") as file:
+            file.write(raw)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except BaseException as error:
+        aside.unlink(missing_ok=True)
+        if isinstance(error, OSError):  # writing tells no file name, and never the one that matters
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Force a rename to disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sha256_of(content: bytes | Path) -> str:
+    """Return the 64 hex digits of SHA-256 of bytes, or of a file's bytes."""
+    if isinstance(content, bytes):
+        return hashlib.sha256(content).hexdigest()
+    with content.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def canonical_json(value: object) -> str:
+    """Write `value` as JSON with one spelling only: sorted keys, no spaces, ASCII, no NaN.
+
+    Dataclasses become objects, naive UTC datetimes ISO 8601 strings, paths POSIX strings.
+    """
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_as_json
+    )
+
+
+def digest(value: object) -> str:
+    """Return 16 hex digits of SHA-256 over the canonical JSON of `value`."""
+    return sha256_of(canonical_json(value).encode())[:16]
+
+
+def _as_json(value: object) -> object:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, datetime.datetime):
+        return value.isoformat(timespec="microseconds")
+    if isinstance(value, Path):
+        return value.as_posix()
+    raise TypeError(f"{type(value).__name__} has no canonical JSON")

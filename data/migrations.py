@@ -1,0 +1,128 @@
+"""The store's schema as ordered migrations, each in a transaction of its own.
+
+Tables are append-only and have no index: duplicates are kept out by `WHERE NOT EXISTS` in the one
+transaction that may write. No default is computed and every migration ends in a CHECKPOINT: DuckDB
+1.5 could not replay such a file after a kill. `ordinal` counts a table's rows in order of arrival.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from data.errors import StoreError
+from data.records import utc_now
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Migration:
+    """One step of the schema."""
+
+    version: int
+    statements: tuple[str, ...]
+
+
+_TABLES = (
+    """CREATE TABLE prompts (ordinal BIGINT NOT NULL, prompt_id VARCHAR NOT NULL,
+        text VARCHAR NOT NULL, family VARCHAR NOT NULL, split VARCHAR NOT NULL,
+        prompt_set VARCHAR NOT NULL)""",
+    """CREATE TABLE policies (ordinal BIGINT NOT NULL, name VARCHAR NOT NULL,
+        base VARCHAR NOT NULL, adapter VARCHAR, adapter_sha256 VARCHAR, parent VARCHAR,
+        run_id VARCHAR, reward_model VARCHAR, round BIGINT NOT NULL,
+        created_at TIMESTAMP NOT NULL)""",
+    """CREATE TABLE images (ordinal BIGINT NOT NULL, image_id VARCHAR NOT NULL,
+        sha256 VARCHAR NOT NULL, policy VARCHAR NOT NULL, prompt_id VARCHAR NOT NULL,
+        seed BIGINT NOT NULL, sampler VARCHAR NOT NULL, adapter_sha256 VARCHAR,
+        round BIGINT NOT NULL, width BIGINT NOT NULL, height BIGINT NOT NULL,
+        created_at TIMESTAMP NOT NULL)""",
+    """CREATE TABLE pairs (ordinal BIGINT NOT NULL, pair_id VARCHAR NOT NULL,
+        round BIGINT NOT NULL, prompt_id VARCHAR NOT NULL, image_a VARCHAR NOT NULL,
+        image_b VARCHAR NOT NULL, created_at TIMESTAMP NOT NULL)""",
+    """CREATE TABLE raters (ordinal BIGINT NOT NULL, rater_id VARCHAR NOT NULL,
+        name VARCHAR NOT NULL, kind VARCHAR NOT NULL, traits VARCHAR NOT NULL,
+        created_at TIMESTAMP NOT NULL)""",
+    """CREATE TABLE comparisons (ordinal BIGINT NOT NULL, comparison_id VARCHAR NOT NULL,
+        pair_id VARCHAR NOT NULL, rater_id VARCHAR NOT NULL, choice VARCHAR NOT NULL,
+        aspect VARCHAR NOT NULL, shown_left VARCHAR NOT NULL, milliseconds BIGINT NOT NULL,
+        idempotency_key VARCHAR NOT NULL, supersedes VARCHAR, created_at TIMESTAMP NOT NULL)""",
+    """CREATE TABLE reward_models (ordinal BIGINT NOT NULL, name VARCHAR NOT NULL,
+        snapshot VARCHAR NOT NULL, path VARCHAR NOT NULL, metrics VARCHAR NOT NULL,
+        round BIGINT NOT NULL, created_at TIMESTAMP NOT NULL)""",
+    """CREATE TABLE runs (ordinal BIGINT NOT NULL, run_id VARCHAR NOT NULL,
+        kind VARCHAR NOT NULL, policy_from VARCHAR NOT NULL, reward VARCHAR NOT NULL,
+        path VARCHAR NOT NULL, status VARCHAR NOT NULL, round BIGINT NOT NULL,
+        created_at TIMESTAMP NOT NULL)""",
+    """CREATE TABLE rounds (ordinal BIGINT NOT NULL, round BIGINT NOT NULL,
+        stage VARCHAR NOT NULL, status VARCHAR NOT NULL, seconds DOUBLE NOT NULL,
+        detail VARCHAR NOT NULL, created_at TIMESTAMP NOT NULL)""",
+)
+
+_VIEWS = (
+    # What raters hold true now: no undo, and nothing that a later event replaced or withdrew.
+    """CREATE VIEW current_comparisons AS
+        SELECT comparisons.*, pairs.round, raters.kind
+        FROM comparisons JOIN pairs USING (pair_id) JOIN raters USING (rater_id)
+        WHERE choice <> 'undo' AND comparison_id NOT IN
+            (SELECT supersedes FROM comparisons WHERE supersedes IS NOT NULL)""",
+    """CREATE VIEW current_runs AS
+        SELECT * FROM runs QUALIFY row_number() OVER
+            (PARTITION BY run_id ORDER BY ordinal DESC) = 1""",
+    """CREATE VIEW distinct_prompts AS
+        SELECT * FROM prompts QUALIFY row_number() OVER
+            (PARTITION BY prompt_id ORDER BY ordinal) = 1""",
+)
+
+MIGRATIONS = (
+    Migration(version=1, statements=_TABLES),
+    Migration(version=2, statements=_VIEWS),
+)
+
+SCHEMA_VERSION = MIGRATIONS[-1].version
+
+
+def schema_version(connection: duckdb.DuckDBPyConnection) -> int:
+    """Return the version of an open file, 0 for an empty one; `StoreError` if it is not ours."""
+    tables = {name for (name,) in connection.execute("SHOW TABLES").fetchall()}
+    if "schema_version" not in tables:
+        if tables:
+            raise StoreError("is a DuckDB file, but not a Tastemaker store")
+        return 0
+    row = connection.execute("SELECT coalesce(max(version), 0) FROM schema_version").fetchone()
+    return int(row[0]) if row else 0
+
+
+def migrate(
+    connection: duckdb.DuckDBPyConnection, migrations: tuple[Migration, ...] = MIGRATIONS
+) -> None:
+    """Bring an open file to the newest of `migrations`; one that is interrupted begins again."""
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS schema_version"
+        " (version BIGINT NOT NULL, applied_at TIMESTAMP NOT NULL)"
+    )
+    found = schema_version(connection)
+    for migration in migrations:
+        if migration.version <= found:
+            continue
+        connection.begin()
+        for statement in migration.statements:
+            connection.execute(statement)
+        connection.execute(
+            "INSERT INTO schema_version VALUES (?, ?)", [migration.version, utc_now()]
+        )
+        connection.commit()
+        connection.execute("CHECKPOINT")
+
+
+def back_up(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Copy the open file to `path`, rows of the write-ahead log included."""
+    for leftover in (path, path.with_name(f"{path.name}.wal")):
+        leftover.unlink(missing_ok=True)
+    source = connection.execute("SELECT current_database()").fetchone()
+    assert source is not None
+    connection.execute(f"ATTACH {_quoted(path)} AS backup")
+    connection.execute(f'COPY FROM DATABASE "{source[0]}" TO backup')
+    connection.execute("DETACH backup")
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"

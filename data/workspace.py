@@ -1,0 +1,131 @@
+"""The workspace: one folder with everything of one project in it."""
+
+import os
+from pathlib import Path
+
+from data.errors import ImageError, WorkspaceError
+from data.files import sha256_of, write_atomically
+from data.store import Store
+
+WORKSPACE_VARIABLE = "TASTEMAKER_WORKSPACE"
+DEFAULT_ROOT = Path("workspace")
+
+_PNG_START = b"\x89PNG\r\n\x1a\n"
+_PNG_END = b"IEND\xaeB`\x82"
+
+
+class Workspace:
+    """The paths under `root`, the store in it, and its content-addressed images."""
+
+    def __init__(self, root: Path) -> None:
+        """Name the folder; nothing is made or looked at yet."""
+        self.root = root
+
+    @classmethod
+    def create(cls, root: Path) -> "Workspace":
+        """Make a workspace with an empty store, or open the one that is there."""
+        workspace = cls(root)
+        if root.exists() and not root.is_dir():
+            raise WorkspaceError(f"{root} is a file; choose a folder for the workspace")
+        Store.create(workspace.store_path)
+        for folder in (
+            workspace.images_dir,
+            workspace.snapshots,
+            workspace.rewards,
+            workspace.policies,
+            workspace.runs,
+            workspace.report,
+        ):
+            folder.mkdir(exist_ok=True)
+        return workspace
+
+    @classmethod
+    def open(cls, root: Path) -> "Workspace":
+        """Open an existing workspace or raise `WorkspaceError`; an older store is migrated."""
+        workspace = cls(root)
+        if not workspace.store_path.is_file():
+            raise WorkspaceError(
+                f"no workspace at {root}; make one with `tastemaker init --workspace {root}`"
+            )
+        workspace.store()
+        return workspace
+
+    @property
+    def store_path(self) -> Path:
+        """The DuckDB file."""
+        return self.root / "preferences.duckdb"
+
+    @property
+    def config_path(self) -> Path:
+        """The workspace's defaults."""
+        return self.root / "workspace.yaml"
+
+    @property
+    def images_dir(self) -> Path:
+        """Originals, by their hash."""
+        return self.root / "images"
+
+    @property
+    def snapshots(self) -> Path:
+        """Snapshots, by their hash."""
+        return self.root / "snapshots"
+
+    @property
+    def rewards(self) -> Path:
+        """Reward models, by name."""
+        return self.root / "rewards"
+
+    @property
+    def policies(self) -> Path:
+        """Adapters, by the policy's name."""
+        return self.root / "policies"
+
+    @property
+    def runs(self) -> Path:
+        """Run folders, by id."""
+        return self.root / "runs"
+
+    @property
+    def report(self) -> Path:
+        """The report's folder."""
+        return self.root / "report"
+
+    def store(self) -> Store:
+        """Open the store: see `Store.open`."""
+        return Store.open(self.store_path)
+
+    def image_path(self, sha256: str) -> Path:
+        """Return where the image of that hash lies."""
+        return self.images_dir / sha256[:2] / f"{sha256}.png"
+
+    def save_image(self, png: bytes) -> str:
+        """Write an image under its hash, once, and return the hash.
+
+        Bytes that are not a whole PNG are an `ImageError`. A damaged file of that hash is replaced.
+        """
+        if not (png.startswith(_PNG_START) and png.endswith(_PNG_END)):
+            raise ImageError("expected a whole PNG image; the bytes do not begin or end like one")
+        sha256 = sha256_of(png)
+        path = self.image_path(sha256)
+        if not (path.is_file() and sha256_of(path) == sha256):
+            write_atomically(path, png)
+        return sha256
+
+    def read_image(self, sha256: str) -> bytes:
+        """Return an image's original bytes, or raise `ImageError` if missing or altered."""
+        path = self.image_path(sha256)
+        try:
+            png = path.read_bytes()
+        except FileNotFoundError:
+            raise ImageError(f"image {sha256} is missing; expected it at {path}") from None
+        if sha256_of(png) != sha256:
+            raise ImageError(
+                f"{path} is damaged: its {len(png)} bytes are not those of its name;"
+                " restore it from a backup, or delete it and generate it again"
+            )
+        return png
+
+
+def resolve_root(argument: Path | None = None) -> Path:
+    """Return the folder: the one asked for, else $TASTEMAKER_WORKSPACE, else ./workspace."""
+    return argument or Path(os.environ.get(WORKSPACE_VARIABLE) or DEFAULT_ROOT)

@@ -1,0 +1,71 @@
+import errno
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+from data.entry import run_command
+from data.errors import ConfigError
+
+
+def ends(main: Callable[[], None]) -> int:
+    with pytest.raises(SystemExit) as stopped:
+        run_command(main)
+    assert isinstance(stopped.value.code, int)
+    return stopped.value.code
+
+
+def raising(error: BaseException) -> Callable[[], None]:
+    def main() -> None:
+        raise error
+
+    return main
+
+
+def test_a_command_that_returns_exits_zero():
+    assert ends(lambda: None) == 0
+
+
+def test_an_error_of_the_user_is_one_line_and_status_two(capsys: pytest.CaptureFixture[str]):
+    assert ends(raising(ConfigError("expected this,\n  got that"))) == 2
+    assert capsys.readouterr().err == "error: expected this, got that\n"
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EDQUOT, errno.EROFS])
+def test_a_full_or_closed_disk_is_one_line(number: int, capsys: pytest.CaptureFixture[str]):
+    assert ends(raising(OSError(number, "?", "some/file"))) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: some/file: ")
+    assert said.count("\n") == 1
+
+
+def test_other_failures_keep_their_traceback():
+    with pytest.raises(ZeroDivisionError):
+        run_command(raising(ZeroDivisionError()))
+    with pytest.raises(OSError, match="odd"):
+        run_command(raising(OSError(errno.EIO, "odd")))
+
+
+def test_an_interrupt_says_what_is_kept(capsys: pytest.CaptureFixture[str]):
+    assert ends(raising(KeyboardInterrupt("checkpoint 3 is kept"))) == 130
+    assert "checkpoint 3 is kept" in capsys.readouterr().err
+    assert ends(raising(KeyboardInterrupt())) == 130
+    assert "kept" in capsys.readouterr().err
+
+
+def test_a_reader_that_leaves_early_is_no_error(python: Callable[..., subprocess.Popen[str]]):
+    script = """
+from data.entry import run_command
+def main():
+    for _ in range(100_000):
+        print("a line")
+run_command(main)
+"""
+    process = python(script)
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(20) == 141
+    assert process.stderr is not None
+    with process.stderr as errors:
+        assert errors.read() == ""

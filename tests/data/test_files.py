@@ -1,0 +1,54 @@
+import datetime
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from data.files import canonical_json, digest, sha256_of, write_atomically
+
+
+@dataclass
+class Point:
+    x: int
+    at: datetime.datetime
+
+
+def test_writes_whole_files_and_leaves_nothing_beside_them(tmp_path: Path):
+    path = tmp_path / "new" / "file.txt"
+    write_atomically(path, "één 🐰")
+    write_atomically(path, b"two")
+    assert path.read_bytes() == b"two"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_write_that_cannot_finish_keeps_the_old_file(tmp_path: Path):
+    path = tmp_path / "folder"
+    path.mkdir()
+    with pytest.raises(OSError, match="folder"):
+        write_atomically(path, b"content")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_hash_of_a_file_is_the_hash_of_its_bytes(tmp_path: Path):
+    path = tmp_path / "file"
+    path.write_bytes(b"abc" * 1000)
+    assert sha256_of(path) == sha256_of(b"abc" * 1000)
+
+
+def test_the_digest_does_not_depend_on_the_order_of_keys():
+    assert digest({"a": 1, "b": [1, 2]}) == digest({"b": [1, 2], "a": 1})
+    assert digest([1, 2]) != digest([2, 1])
+    assert len(digest("x")) == 16
+
+
+def test_dataclasses_times_and_paths_have_one_spelling():
+    point = Point(x=1, at=datetime.datetime(2026, 1, 2))
+    assert canonical_json([point, Path("a/b")]) == (
+        '[{"at":"2026-01-02T00:00:00.000000","x":1},"a/b"]'
+    )
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), {1, 2}, object()])
+def test_what_has_no_single_spelling_is_refused(value: object):
+    with pytest.raises((TypeError, ValueError)):
+        canonical_json(value)

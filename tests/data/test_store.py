@@ -1,0 +1,279 @@
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from data.errors import PromptError, StoreError, UnknownRecord, WorkspaceError
+from data.records import (
+    Choice,
+    Comparison,
+    Image,
+    Pair,
+    Policy,
+    Prompt,
+    Rater,
+    RaterKind,
+    RewardModel,
+    RoundEvent,
+    Run,
+    Sampler,
+)
+from data.store import Store
+from data.workspace import Workspace
+
+Choose = Callable[..., Comparison]
+
+
+def current(store: Store) -> set[tuple[str, str]]:
+    return {(c.pair_id, c.choice.value) for c in store.comparisons()}
+
+
+def test_what_is_added_is_what_is_read_and_adding_again_changes_nothing(
+    store: Store, workspace: Workspace, refill: Callable[..., None]
+):
+    nouns = (store.prompts, store.policies, store.images, store.pairs, store.raters)
+    before = [noun() for noun in nouns]
+    assert [len(records) for records in before] == [1, 1, 12, 6, 1]
+    refill(workspace)
+    assert [noun() for noun in nouns] == before
+    assert store.image(before[2][3].image_id) == before[2][3]
+    assert store.pair(before[3][2].pair_id) == before[3][2]
+    assert store.prompt(before[0][0].prompt_id) == before[0][0]
+
+
+def test_a_record_keeps_every_field(store: Store):
+    policy = Policy(
+        name="round-1",
+        base="x",
+        adapter="policies/round-1",
+        adapter_sha256="f" * 64,
+        parent="base",
+        run_id="r",
+        reward_model="m",
+        round=1,
+    )
+    sampler = Sampler(scheduler="ddim", num_steps=3, guidance=7.5, eta=0.1, width=8, height=4)
+    image = Image.new(
+        sha256="s", policy="round-1", prompt_id="p", seed=2**62, sampler=sampler, round=1
+    )
+    rater = Rater.new("émile 🐰", RaterKind.SIMULATED, {"flip": 0.15, "slow": None})
+    model = RewardModel(name="m", snapshot="h", path="rewards/m", metrics={"held_out": [0.5]})
+    event = RoundEvent(round=1, stage="fit", status="finished", seconds=1.5, detail={"n": 1})
+    store.add_policy(policy)
+    store.add_images([image])
+    store.add_rater(rater)
+    store.add_reward_model(model)
+    store.add_round_event(event)
+    store.add_round_event(event)
+    assert store.policy("round-1") == store.newest_policy() == policy
+    assert store.images(policy="round-1") == [image]
+    assert store.rater(rater.rater_id) == rater
+    assert store.find_rater("émile 🐰", RaterKind.SIMULATED) == rater
+    assert store.find_rater("émile 🐰", RaterKind.PERSON) is None
+    assert store.reward_model("m") == store.reward_models()[0] == model
+    assert store.round_events(1) == [event, event]
+
+
+def test_images_are_found_by_policy_round_and_prompt(store: Store):
+    prompt = store.prompts()[0]
+    assert len(store.images(policy="base", round=1, prompt_ids=[prompt.prompt_id])) == 12
+    for nothing in ({"policy": "x"}, {"round": 2}, {"prompt_ids": ["x"]}, {"prompt_ids": []}):
+        assert store.images(**nothing) == []  # type: ignore[arg-type]
+
+
+def test_a_run_has_its_newest_status(store: Store):
+    started = Run(run_id="r", policy_from="base", reward="m", path="runs/r", status="started")
+    finished = dataclasses.replace(started, status="finished")
+    store.add_run(started)
+    assert store.runs() == [started]
+    store.add_run(finished)
+    assert store.runs() == [finished]
+
+
+def test_a_prompt_may_be_in_two_sets_but_not_in_two_splits(store: Store):
+    known = store.prompts()[0]
+    store.add_prompts([dataclasses.replace(known, prompt_set="mine"), Prompt.new("a cat")])
+    assert [p.prompt_id for p in store.prompts("mine")] == [known.prompt_id]
+    assert len(store.prompts()) == 2
+    held_out = dataclasses.replace(known, prompt_set="mine too", split="unseen")
+    with pytest.raises(PromptError, match="already in split 'train'"):
+        store.add_prompts([Prompt.new("a dog"), held_out])
+    assert len(store.prompts()) == 2
+    assert store.prompts(split="unseen") == []
+
+
+@pytest.mark.parametrize("noun", ["prompt", "policy", "image", "pair", "rater", "reward_model"])
+def test_what_is_not_there_is_named(store: Store, noun: str):
+    with pytest.raises(UnknownRecord, match="'nothing'"):
+        getattr(store, noun)("nothing")
+
+
+def test_a_pair_needs_two_known_images_of_its_known_prompt(store: Store):
+    pair = store.pairs()[0]
+    other = Prompt.new("another")
+    store.add_prompts([other])
+    for change in ({"image_a": "x"}, {"prompt_id": "x"}, {"prompt_id": other.prompt_id}):
+        with pytest.raises(UnknownRecord):
+            store.add_pairs([dataclasses.replace(pair, pair_id="new", **change)])
+    assert len(store.pairs()) == 6
+    assert store.pairs(round=2) == []
+
+
+def test_a_comparison_is_recorded_once_per_key(store: Store, choose: Choose):
+    pair = store.pairs()[0]
+    first = choose(pair, Choice.LEFT, idempotency_key="k", milliseconds=900)
+    assert store.record(first) == first
+    assert store.record(choose(pair, Choice.RIGHT, idempotency_key="k")) == first
+    assert store.comparisons() == store.comparison_events() == [first]
+
+
+def test_a_second_thought_replaces_the_first(store: Store, choose: Choose):
+    pair = store.pairs()[0]
+    first = store.record(choose(pair, Choice.LEFT))
+    second = store.record(choose(pair, Choice.TIE))
+    assert second.supersedes == first.comparison_id
+    assert store.comparisons() == [second]
+    assert store.comparison_events() == [first, second]
+
+
+def test_many_are_recorded_in_one_go_as_one_by_one(store: Store, choose: Choose):
+    pairs = store.pairs()
+    batch = [choose(pair, idempotency_key=pair.pair_id) for pair in pairs]
+    batch += [choose(pairs[0], Choice.TIE, idempotency_key="again"), batch[1]]
+    stored = store.record_many(batch)
+    assert [c.idempotency_key for c in stored] == [c.idempotency_key for c in batch]
+    assert stored[-2].supersedes == stored[0].comparison_id
+    assert len(store.comparison_events()) == len(pairs) + 1
+    assert len(store.comparisons()) == len(pairs)
+    assert store.record_many([]) == []
+
+
+def test_a_batch_with_one_wrong_comparison_records_nothing(store: Store, choose: Choose):
+    pair, other = store.pairs()[:2]
+    for wrong in (
+        choose(pair, shown_left=other.image_a),
+        choose(pair, rater_id="x"),
+        dataclasses.replace(choose(pair), pair_id="x"),
+    ):
+        with pytest.raises(UnknownRecord):
+            store.record_many([choose(other), wrong])
+    assert store.comparison_events() == []
+
+
+def test_undo_takes_back_the_latest_and_redo_leaves_the_store_equal(
+    store: Store, choose: Choose, ann: Rater
+):
+    first, second = store.pairs()[:2]
+    store.record(choose(first, Choice.LEFT))
+    latest = store.record(choose(second, Choice.RIGHT))
+    before, counted = current(store), store.counts()
+    undone = store.undo(ann.rater_id, "undo")
+    assert undone is not None
+    assert (undone.choice, undone.supersedes) == (Choice.UNDO, latest.comparison_id)
+    assert current(store) == {(first.pair_id, "left")}
+    assert second in store.next_pairs(ann.rater_id, num=10)
+    assert store.undo(ann.rater_id, "undo") == undone
+    assert len(store.comparisons()) == 1
+    store.record(choose(second, Choice.RIGHT))
+    assert current(store) == before
+    assert store.counts() == counted
+    assert len(store.comparison_events()) == 4
+
+
+def test_undo_goes_back_step_by_step_and_then_stops(store: Store, choose: Choose, ann: Rater):
+    for pair in store.pairs()[:3]:
+        store.record(choose(pair))
+    left = []
+    for step in range(4):
+        store.undo(ann.rater_id, f"undo {step}")
+        left.append(len(store.comparisons()))
+    assert left == [2, 1, 0, 0]
+    assert store.undo(ann.rater_id, "once more") is None
+
+
+def test_one_raters_undo_leaves_the_others_alone(store: Store, choose: Choose, ann: Rater):
+    bob = Rater.new("bob", RaterKind.PERSON)
+    store.add_rater(bob)
+    pair = store.pairs()[0]
+    store.record_many([choose(pair), choose(pair, rater_id=bob.rater_id)])
+    store.undo(ann.rater_id, "undo")
+    assert [c.rater_id for c in store.comparisons()] == [bob.rater_id]
+
+
+def test_next_pairs_are_unjudged_least_compared_first_and_stable(
+    store: Store, choose: Choose, ann: Rater
+):
+    bob = Rater.new("bob", RaterKind.PERSON)
+    store.add_rater(bob)
+    pairs = store.pairs()
+    order = store.next_pairs(ann.rater_id, num=10)
+    assert sorted(p.pair_id for p in order) == sorted(p.pair_id for p in pairs)
+    assert store.next_pairs(ann.rater_id, num=10) == order
+    assert store.next_pairs(ann.rater_id, num=2) == order[:2]
+    assert store.next_pairs(bob.rater_id, num=10) != order
+    store.record(choose(order[0], rater_id=bob.rater_id))
+    assert store.next_pairs(ann.rater_id, num=10) == [*order[1:], order[0]]
+    store.record(choose(order[1]))
+    assert store.next_pairs(ann.rater_id, round=1, num=10) == [*order[2:], order[0]]
+    assert store.next_pairs(ann.rater_id, round=2) == []
+
+
+def test_counts_never_mix_people_with_simulated_raters(store: Store, choose: Choose):
+    simulated = Rater.new("sim", RaterKind.SIMULATED)
+    store.add_rater(simulated)
+    first, second = store.pairs()[:2]
+    store.record_many(
+        [
+            choose(first, Choice.TIE),
+            choose(first, Choice.LEFT, rater_id=simulated.rater_id),
+            choose(second, Choice.SKIP, rater_id=simulated.rater_id),
+        ]
+    )
+    everyone, people = store.counts(), store.counts(RaterKind.PERSON)
+    assert everyone.by_kind == {
+        RaterKind.PERSON: 1,
+        RaterKind.SIMULATED: 2,
+        RaterKind.MODEL: 0,
+    }
+    assert everyone.total == 3
+    assert everyone.by_round == {1: 3}
+    assert people.by_choice == {**dict.fromkeys(people.by_choice, 0), Choice.TIE: 1}
+    assert people.total == 1
+    assert store.progress(1) == (2, 6)
+    assert store.progress(1, RaterKind.PERSON) == (1, 6)
+    assert store.progress(2) == (0, 0)
+    assert len(store.comparisons(kind=RaterKind.SIMULATED)) == 2
+    assert store.comparisons(round=2) == []
+
+
+def test_a_missing_store_is_not_made_by_reading_or_writing(tmp_path: Path):
+    for verb in (
+        lambda: Store.open(tmp_path / "none"),
+        lambda: Store(tmp_path / "none").prompts(),
+        lambda: Store(tmp_path / "none").add_prompts([]),
+    ):
+        with pytest.raises(WorkspaceError, match="tastemaker init"):
+            verb()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_number_the_file_cannot_hold_is_refused(store: Store):
+    pair = store.pairs()[0]
+    too_large = dataclasses.replace(store.image(pair.image_a), image_id="x", seed=2**70)
+    with pytest.raises(StoreError):
+        store.add_images([too_large])
+    assert len(store.images()) == 12
+
+
+def test_a_text_may_hold_anything(store: Store):
+    odd = Prompt.new("'; DROP TABLE prompts; -- \n\t\"\\ 🏳️‍🌈 \u202e")
+    store.add_prompts([odd])
+    assert store.prompt(odd.prompt_id) == odd
+
+
+def test_a_pair_of_the_same_images_in_another_round_is_another_pair(store: Store):
+    pair = store.pairs()[0]
+    again = Pair.new(round=2, prompt_id=pair.prompt_id, image_a=pair.image_b, image_b=pair.image_a)
+    store.add_pairs([again])
+    assert store.pairs(2) == [again]
