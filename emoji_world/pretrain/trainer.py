@@ -38,15 +38,20 @@ class Training:
     cool_down: float = 0.5
     """Part of the training, at its end, over which the rate falls to zero along a cosine."""
 
+    cycles: int = 1
+    """Times that the rate rises and falls again (warm restarts: Loshchilov and Hutter, 2017)."""
+
     save_every: int = 200
 
     def rate(self, update: int) -> float:
         """Return the factor of the learning rate at an update."""
-        start = self.num_updates * (1 - self.cool_down)
+        length = self.num_updates / self.cycles
+        within = update % length if update < self.num_updates else length
+        start = length * (1 - self.cool_down)
         fall = 1.0
-        if update > start:
-            fall = 0.5 * (1 + math.cos(math.pi * (update - start) / (self.num_updates - start)))
-        return min(1.0, (update + 1) / self.warmup) * fall
+        if within > start:
+            fall = 0.5 * (1 + math.cos(math.pi * (within - start) / (length - start)))
+        return min(1.0, (within + 1) / self.warmup) * fall
 
 
 def train(

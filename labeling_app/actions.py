@@ -1,0 +1,67 @@
+"""The six things a rater can do, with their keys: the one place that buttons, help and tests read.
+
+No key is C or R, which Streamlit keeps for itself.
+"""
+
+from dataclasses import dataclass
+
+from data.records import Choice
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Action:
+    """A choice as the rate page offers it."""
+
+    choice: Choice
+    label: str
+    sign: str
+    """What the button shows as its key."""
+    keys: tuple[str, ...]
+    """`KeyboardEvent.key` values, in lower case."""
+    meaning: str
+
+
+ACTIONS = (
+    Action(
+        choice=Choice.LEFT,
+        label="Left",
+        sign="←",
+        keys=("arrowleft", "1"),
+        meaning="The left image is better; a click on it says the same",
+    ),
+    Action(
+        choice=Choice.TIE,
+        label="Tie",
+        sign="↑",
+        keys=("arrowup", "t"),
+        meaning="Both are equally good",
+    ),
+    Action(
+        choice=Choice.BOTH_BAD,
+        label="Both bad",
+        sign="↓",
+        keys=("arrowdown", "b"),
+        meaning="Neither shows what the prompt asks for",
+    ),
+    Action(
+        choice=Choice.RIGHT,
+        label="Right",
+        sign="→",
+        keys=("arrowright", "2"),
+        meaning="The right image is better; a click on it says the same",
+    ),
+    Action(
+        choice=Choice.SKIP,
+        label="Skip",
+        sign="S",
+        keys=("s",),
+        meaning="Leave this pair out; it teaches nothing and does not come back",
+    ),
+    Action(
+        choice=Choice.UNDO,
+        label="Undo",
+        sign="Z",
+        keys=("z", "u", "backspace"),
+        meaning="Take back your last answer and see that pair again",
+    ),
+)

@@ -1,0 +1,51 @@
+"""What is shown of a pair: its prompt and two images, by hash. Never which policy made them."""
+
+from dataclasses import dataclass
+
+from data.records import Image, Pair, Prompt
+from data.store import Store
+from labeling_app.sides import left_image, other_image
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Card:
+    """A pair as one rater sees it."""
+
+    pair: Pair
+    prompt: str
+    left: str
+    """Image id, recorded as `shown_left`."""
+    left_sha256: str
+    right_sha256: str
+
+
+class Cards:
+    """Makes cards for one rater. Prompts and images never change, so each is read once."""
+
+    def __init__(self, store: Store, rater_id: str) -> None:
+        self._store = store
+        self._rater_id = rater_id
+        self._prompts: dict[str, Prompt] = {}
+        self._images: dict[str, Image] = {}
+
+    def card(self, pair: Pair) -> Card:
+        """Return the pair's card; raise `UnknownRecord` when a part of it is not in the store."""
+        left = left_image(pair, self._rater_id)
+        return Card(
+            pair=pair,
+            prompt=self._prompt(pair.prompt_id).text,
+            left=left,
+            left_sha256=self._image(left, pair.prompt_id).sha256,
+            right_sha256=self._image(other_image(pair, left), pair.prompt_id).sha256,
+        )
+
+    def _prompt(self, prompt_id: str) -> Prompt:
+        if prompt_id not in self._prompts:
+            self._prompts[prompt_id] = self._store.prompt(prompt_id)
+        return self._prompts[prompt_id]
+
+    def _image(self, image_id: str, prompt_id: str) -> Image:
+        if image_id not in self._images:
+            siblings = self._store.images(prompt_ids=[prompt_id])
+            self._images.update({image.image_id: image for image in siblings})
+        return self._images.get(image_id) or self._store.image(image_id)

@@ -1,0 +1,38 @@
+"""The route `/img/<sha256>`: an image's original bytes, as they lie in the workspace.
+
+`st.image` would turn PNG into JPEG and shrink what is wide, and so hide the flaws being judged.
+"""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from data.errors import TastemakerError
+from data.workspace import Workspace
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_HEADERS = {
+    # The name is the content: a browser need never ask twice.
+    "Cache-Control": "private, max-age=31536000, immutable",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def image_route(root: Callable[[], Path]) -> Route:
+    """Make the route that serves the images of the workspace at `root()`, nothing else of it."""
+
+    def image(request: Request) -> Response:
+        sha256 = request.path_params["sha256"]
+        if not _SHA256.fullmatch(sha256):
+            return PlainTextResponse("expected 64 hexadecimal digits", status_code=404)
+        try:
+            original = Workspace(root()).read_image(sha256)
+        except TastemakerError as error:
+            return PlainTextResponse(str(error), status_code=404)
+        return Response(original, media_type="image/png", headers=_HEADERS)
+
+    return Route("/img/{sha256}", image)

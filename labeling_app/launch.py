@@ -1,0 +1,70 @@
+"""Starts the app: the Streamlit command for a workspace, with what must hold said on it.
+
+The theme and the same defaults stand in `.streamlit/config.toml` beside `app.py`; here the flags
+that keep the app private and quiet are repeated, because flags win over anyone's own settings.
+"""
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from data.errors import ConfigError
+from data.workspace import Workspace
+
+APP = Path(__file__).with_name("app.py")
+DEFAULT_ADDRESS = "127.0.0.1"
+DEFAULT_PORT = 8501
+
+_LOOPBACK = ("127.0.0.1", "localhost")
+
+
+def command(
+    workspace: Path, *, port: int = DEFAULT_PORT, address: str = DEFAULT_ADDRESS
+) -> list[str]:
+    """Return the command that serves the workspace.
+
+    On the default address only this machine can reach the app, and no foreign page can pretend to
+    be it (DNS rebinding). Any other address is reachable by whoever reaches the machine.
+    """
+    flags = {
+        "server.address": address,
+        "server.port": port,
+        "server.headless": "true",
+        "server.fileWatcherType": "none",
+        "server.maxUploadSize": 1,
+        "browser.gatherUsageStats": "false",
+        "client.showErrorDetails": "none",
+    }
+    options = [f"--{name}={value}" for name, value in flags.items()]
+    if address in _LOOPBACK:
+        options += [f"--server.allowedHosts={host}" for host in _LOOPBACK]
+    run = [sys.executable, "-m", "streamlit", "run", str(APP), *options]
+    return [*run, "--", "--workspace", str(workspace)]
+
+
+def serve(workspace: Path, *, port: int = DEFAULT_PORT, address: str = DEFAULT_ADDRESS) -> int:
+    """Serve the workspace until stopped; return the exit status.
+
+    Raises `WorkspaceError` or `StoreError` when there is nothing to serve, and `ConfigError` when
+    the port is taken, before anything is started.
+    """
+    Workspace.open(workspace)
+    _check_port(address, port)
+    with subprocess.Popen(command(workspace, port=port, address=address)) as server:
+        try:
+            return server.wait()
+        except KeyboardInterrupt:
+            # Ctrl-C reached the server too, which closes by itself: every answer is stored already.
+            return server.wait()
+
+
+def _check_port(address: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError as error:
+            raise ConfigError(
+                f"cannot listen on {address} port {port} ({error.strerror}); choose another --port"
+            ) from None

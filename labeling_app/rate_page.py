@@ -1,0 +1,66 @@
+"""The rate page: one pair after another, until nothing is left to compare."""
+
+import streamlit as st
+
+from data.errors import TastemakerError
+from data.records import Rater
+from data.workspace import Workspace
+from labeling_app import frame
+from labeling_app.desk import Desk, Outcome, desk_of
+from labeling_app.ending import ending
+from labeling_app.presses import Press
+from labeling_app.session import sign_out
+from labeling_app.stage import KEY, TOO_FAST, show_stage, stage_data
+
+_SAID = {
+    Outcome.RECORDED: "",
+    Outcome.UNDONE: "Taken back: here is that pair again.",
+    Outcome.NOTHING_TO_UNDO: "There is nothing to undo.",
+    Outcome.TOO_FAST: TOO_FAST,
+    Outcome.STALE: "",
+}
+
+
+def show(workspace: Workspace, rater: Rater) -> None:
+    """Show the pair on the rater's desk; a press draws only the stage anew."""
+    _pairs(workspace, desk_of(workspace.store(), rater))
+
+
+@st.fragment
+def _pairs(workspace: Workspace, desk: Desk) -> None:
+    if st.session_state.pop("whole_page", False):
+        st.rerun()
+    try:
+        view = desk.view()
+        data = stage_data(
+            view,
+            ending(view.progress, desk.rater.name, workspace.root),
+            rater=desk.rater.name,
+            notice=st.session_state.get("notice", ""),
+            answer=st.session_state.get("answer", 0),
+        )
+        show_stage(data, on_press=lambda: _press(desk), on_leave=_leave, on_again=_look_again)
+        desk.refill()
+    except TastemakerError as error:
+        frame.show_problem(error)
+
+
+def _press(desk: Desk) -> None:
+    """Deal with what the browser sent; an error leaves the pair where it is."""
+    press = Press.parse(st.session_state[KEY]["press"])
+    try:
+        notice = _SAID[desk.press(press)] if press else ""
+    except TastemakerError as error:
+        notice = f"Not saved, please answer again. {error}"
+    st.session_state["notice"] = notice
+    st.session_state["answer"] = st.session_state.get("answer", 0) + 1
+
+
+def _leave() -> None:
+    sign_out()
+    st.session_state.pop("notice", None)
+    st.session_state["whole_page"] = True
+
+
+def _look_again() -> None:
+    st.session_state["whole_page"] = True

@@ -1,0 +1,266 @@
+// The rate page in the browser: shows a pair, takes keys, clicks and taps, sends one press each.
+//
+// Streamlit calls the default export whenever the data changes. A press names the showing it was
+// made on (`token`), and none is taken before both images are on the screen, nor while the one
+// before is under way. Texts go in as text, never as HTML.
+
+const SKELETON = `
+  <header class="bar">
+    <span class="name">Tastemaker</span>
+    <div class="track" role="progressbar" aria-label="Pairs answered in this round"><div></div></div>
+    <div class="figures"></div>
+    <div class="tools">
+      <button class="pixels" type="button"></button>
+      <button class="help" type="button" aria-haspopup="dialog">Keys&ensp;<kbd>?</kbd></button>
+      <button class="leave" type="button"></button>
+    </div>
+  </header>
+  <main class="pair">
+    <div class="asked"><p>Which image is better for</p><h1 dir="auto" aria-live="polite"></h1></div>
+    <div class="frames">
+      <button class="frame left" type="button" aria-label="The left image is better"></button>
+      <button class="frame right" type="button" aria-label="The right image is better"></button>
+    </div>
+    <div class="actions"></div>
+  </main>
+  <main class="ending" hidden>
+    <h1></h1><p></p><code></code>
+    <div>
+      <button class="again action" type="button">Look again</button>
+      <button class="undo action" type="button"></button>
+    </div>
+  </main>
+  <p class="notice" role="status"></p>
+  <dialog aria-label="Keys">
+    <h2>Keys</h2><dl></dl>
+    <p>Look at both images first; judge them for the prompt above. Sides are shuffled.</p>
+    <form method="dialog"><button class="action">Close</button></form>
+  </dialog>`;
+
+const SLOW_MS = 800;
+const GIVE_UP_MS = 10000;
+const PIXELS = "tastemaker.pixels";
+const stages = new WeakMap();
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  let stage = stages.get(parentElement);
+  if (!stage) stages.set(parentElement, (stage = new Stage(parentElement, data.actions)));
+  stage.update(data, setTriggerValue);
+  return () => {
+    stage.close();
+    stages.delete(parentElement);
+  };
+}
+
+class Stage {
+  constructor(parent, actions) {
+    this.root = document.createElement("div");
+    this.root.className = "stage";
+    this.root.innerHTML = SKELETON;
+    parent.append(this.root);
+    this.images = new Map(); // side and hash -> what is shown there, and what is loaded ahead
+    this.pressedAt = -Infinity;
+    this.shown = null; // token of the showing on the screen, once both images are there
+    this.closing = new AbortController();
+    this.addActions(actions);
+    this.addTools();
+    const { signal } = this.closing;
+    window.addEventListener("keydown", (event) => this.onKey(event), { capture: true, signal });
+    window.addEventListener("resize", () => this.fit(), { signal });
+  }
+
+  find(selector) {
+    return this.root.querySelector(selector);
+  }
+
+  addActions(actions) {
+    this.choices = new Map(actions.flatMap(({ keys, choice }) => keys.map((key) => [key, choice])));
+    for (const { choice, label, sign, meaning } of actions) {
+      const button = element("button", { type: "button", className: "action", title: meaning });
+      button.dataset.choice = choice;
+      button.classList.toggle("minor", choice === "undo" || choice === "skip");
+      button.append(element("kbd", { textContent: sign }), label);
+      this.find(".actions")[choice === "undo" ? "prepend" : "append"](button);
+      const term = element("dt", {});
+      term.append(element("kbd", { textContent: sign }));
+      this.find("dl").append(term, element("dd", { textContent: `${label}: ${meaning}` }));
+      if (choice === "undo") this.find(".undo").replaceChildren(...button.cloneNode(true).childNodes);
+      this.onClick(button, (at) => this.press(choice, at));
+    }
+    this.onClick(this.find(".undo"), (at) => this.press("undo", at));
+    this.onClick(this.find(".frame.left"), (at) => this.press("left", at));
+    this.onClick(this.find(".frame.right"), (at) => this.press("right", at));
+  }
+
+  addTools() {
+    this.onClick(this.find(".leave"), () => this.send("leave", true));
+    this.onClick(this.find(".again"), () => this.send("again", true));
+    this.onClick(this.find(".help"), () => this.find("dialog").showModal());
+    this.onClick(this.find(".pixels"), () => {
+      localStorage.setItem(PIXELS, this.isSharp() ? "smooth" : "sharp");
+      this.fit();
+    });
+  }
+
+  // A double-click is one press: the second half of it is dropped.
+  onClick(button, act) {
+    button.addEventListener("click", (event) => event.detail > 1 || act(event.timeStamp));
+  }
+
+  onKey(event) {
+    const focused = event.composedPath()[0];
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (focused instanceof Element && focused.matches("input, textarea, [contenteditable]")) return;
+    const isPress = event.key === "Enter" || event.key === " ";
+    const choice = this.choices.get(event.key.toLowerCase());
+    if (event.repeat && (isPress || choice)) return stop(event); // a held key counts once
+    if (this.find("dialog").open) return;
+    if (event.key === "?") return stop(event), this.find("dialog").showModal();
+    if (choice) stop(event), this.press(choice, event.timeStamp);
+  }
+
+  press(choice, at) {
+    const isBurst = at - this.pressedAt < this.data.min_gap_ms;
+    this.pressedAt = at;
+    const isReady = choice === "undo" || choice === "skip" || this.isComplete;
+    if (this.waiting || !this.shown || !isReady) return;
+    // The server drops bursts too, but it cannot tell them apart when it is slow itself.
+    if (isBurst) return this.say(this.data.too_fast);
+    this.waiting = true;
+    this.find(".pair").dataset.chosen = choice;
+    const milliseconds = Math.round(performance.now() - this.shownAt);
+    this.send("press", { choice, token: this.shown, milliseconds });
+    this.timers = [
+      setTimeout(() => this.say("Saving…"), SLOW_MS),
+      // The token makes a second try harmless.
+      setTimeout(() => this.settle("No answer from the server yet. Try again."), GIVE_UP_MS),
+    ];
+  }
+
+  settle(notice) {
+    this.timers?.forEach(clearTimeout);
+    this.waiting = false;
+    delete this.find(".pair").dataset.chosen;
+    this.say(notice);
+  }
+
+  say(notice) {
+    this.find(".notice").textContent = notice;
+  }
+
+  update(data, send) {
+    this.send = send;
+    this.data = data;
+    this.find(".leave").textContent = `${data.rater} · change`;
+    this.find(".leave").title = "Not you? Rate under another name";
+    this.find(".track div").style.width = `${100 * data.fraction}%`;
+    this.find(".track").setAttribute("aria-valuenow", Math.round(100 * data.fraction));
+    const figures = data.round ? [`Round ${data.round}`, ...data.progress] : data.progress;
+    this.find(".figures").replaceChildren(...figures.map((textContent) => element("span", { textContent })));
+    if (data.token !== this.shown) this.show(data);
+    else if (data.answer !== this.answer) this.settle(data.notice);
+    this.answer = data.answer;
+  }
+
+  async show(data) {
+    const { token, pair, ending } = data;
+    const images = pair ? this.load(pair) : [];
+    const loaded = await Promise.all(images.map((image) => image.loaded));
+    if (this.data.token !== token) return; // another pair came while this one was loading
+    this.shown = token;
+    this.isComplete = loaded.every(Boolean);
+    this.settle(data.notice);
+    this.find(".pair").hidden = !pair;
+    this.find(".ending").hidden = Boolean(pair);
+    if (pair) this.place(pair, images);
+    else this.conclude(ending);
+    this.shownAt = performance.now();
+    this.root.dataset.token = token;
+    this.loadAhead(pair ? [pair, ...data.ahead] : data.ahead);
+  }
+
+  place(pair, images) {
+    const prompt = this.find(".asked h1");
+    prompt.textContent = prompt.title = pair.prompt;
+    prompt.scrollTop = 0;
+    prompt.classList.toggle("long", pair.prompt.length > 160);
+    this.find(".frame.left").replaceChildren(images[0].element);
+    this.find(".frame.right").replaceChildren(images[1].element);
+    this.fit();
+  }
+
+  conclude({ title, text, command }) {
+    this.find(".ending h1").textContent = title;
+    this.find(".ending p").textContent = text;
+    this.find(".ending code").textContent = command;
+  }
+
+  // By side, for both images of a pair may be the same file.
+  load({ left, right }) {
+    return [this.image("left", left), this.image("right", right)];
+  }
+
+  image(side, sha256) {
+    const name = `${side} ${sha256}`;
+    if (!this.images.has(name)) this.images.set(name, fetchImage(side, sha256));
+    return this.images.get(name);
+  }
+
+  // Load what comes next, and let go of what is over.
+  loadAhead(pairs) {
+    const wanted = new Set(pairs.flatMap(({ left, right }) => [`left ${left}`, `right ${right}`]));
+    for (const name of this.images.keys()) if (!wanted.has(name)) this.images.delete(name);
+    pairs.forEach((pair) => this.load(pair));
+  }
+
+  isSharp() {
+    return localStorage.getItem(PIXELS) !== "smooth";
+  }
+
+  // Whole multiples of the screen's pixels keep enlarged pixels square and even.
+  fit() {
+    const isSharp = this.isSharp();
+    this.root.classList.toggle("sharp", isSharp);
+    this.find(".pixels").textContent = isSharp ? "Pixels: sharp" : "Pixels: smooth";
+    for (const frame of this.root.querySelectorAll(".frame")) {
+      const img = frame.querySelector("img");
+      if (!img) continue;
+      const { naturalWidth: width, naturalHeight: height } = img;
+      const scale = Math.min(frame.clientWidth / width, frame.clientHeight / height);
+      const onScreen = scale * devicePixelRatio;
+      const whole = onScreen >= 1 && isSharp ? Math.floor(onScreen) / devicePixelRatio : scale;
+      img.classList.toggle("enlarged", onScreen > 1);
+      img.style.width = `${width * whole}px`;
+      img.style.height = `${height * whole}px`;
+    }
+  }
+
+  close() {
+    this.closing.abort();
+    this.timers?.forEach(clearTimeout);
+    this.root.remove();
+  }
+}
+
+function fetchImage(side, sha256) {
+  const img = element("img", { alt: `The ${side} image`, draggable: false, src: `img/${sha256}` });
+  const image = { element: img };
+  image.loaded = img.decode().then(
+    () => true,
+    () => {
+      const textContent = "This image is missing or damaged. Please skip this pair.";
+      image.element = element("span", { className: "broken", textContent });
+      return false;
+    },
+  );
+  return image;
+}
+
+function element(name, properties) {
+  return Object.assign(document.createElement(name), properties);
+}
+
+function stop(event) {
+  event.preventDefault();
+  event.stopPropagation();
+}

@@ -1,0 +1,358 @@
+"""The app in a real Chromium, over a real DuckDB file, while other processes use the same store."""
+
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, Request, sync_playwright
+
+from data.records import Choice, Comparison, Rater, RaterKind
+from data.workspace import Workspace
+from labeling_app.launch import command
+from labeling_app.presses import MIN_GAP_S
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+NUM_PAIRS = 20
+BESIDE = """
+import sys, time
+from pathlib import Path
+from data.snapshot import take_snapshot
+from data.workspace import Workspace
+workspace = Workspace.open(Path(sys.argv[1]))
+stop = Path(sys.argv[2])
+num_looks = 0
+while not stop.exists():
+    if workspace.store().counts().total:
+        take_snapshot(workspace)
+    num_looks += 1
+    time.sleep(0.2)
+print(num_looks)
+"""
+# Presses every 30 ms for 2 s, and on until half a second after the next pair is there; counts how
+# often a busy machine let more time pass between two than a burst may have.
+BURST = """async ([before, gap_ms]) => {
+    const host = [...document.querySelectorAll("*")].find(
+        (e) => e.shadowRoot?.querySelector(".stage"));
+    const stage = host.shadowRoot.querySelector(".stage");
+    const start = performance.now();
+    let [last, shown, stalls] = [start, Infinity, 0];
+    while (performance.now() < Math.max(start + 2000, shown + 500)) {
+        const event = new KeyboardEvent("keydown", { key: "ArrowLeft" });
+        if (event.timeStamp - last >= gap_ms) stalls += 1;
+        last = event.timeStamp;
+        window.dispatchEvent(event);
+        if (shown === Infinity && stage.dataset.token !== before) shown = performance.now();
+        if (performance.now() > start + 30000) break;
+        await new Promise((next) => setTimeout(next, 30));
+    }
+    return stalls;
+}"""
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium, and none is on the PATH"),
+]
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory, add_round: Callable) -> Workspace:
+    workspace = Workspace.create(tmp_path_factory.mktemp("browser") / "workspace")
+    add_round(workspace, NUM_PAIRS)
+    return workspace
+
+
+@pytest.fixture(scope="module")
+def address(workspace: Workspace) -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    with subprocess.Popen(command(workspace.root, port=port), stdout=subprocess.DEVNULL) as server:
+        try:
+            wait_until(lambda: is_up(url), 60)
+            yield url
+        finally:
+            server.send_signal(signal.SIGTERM)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[BrowserContext]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium.new_context()
+        chromium.close()
+
+
+def is_up(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2) as response:
+            return response.status == 200
+    except OSError:
+        return False
+
+
+def wait_until(is_so: Callable[[], bool], timeout_s: float) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not is_so():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.1)
+
+
+class Tab:
+    """A tab in which a rater of this name is at work."""
+
+    def __init__(self, browser: BrowserContext, url: str, workspace: Workspace, name: str) -> None:
+        self.store = workspace.store()
+        self.rater = Rater.new(name, RaterKind.PERSON)
+        self.store.add_rater(self.rater)
+        self.page: Page = browser.new_page()
+        self.page.set_viewport_size({"width": 1280, "height": 800})
+        self.requested: list[str] = []
+        self.page.on("request", self._note)
+        self.page.goto(f"{url}/?rater={name}")
+        self.page.locator(".stage[data-token]").wait_for()
+
+    def _note(self, request: Request) -> None:
+        self.requested.append(request.url)
+
+    @property
+    def token(self) -> str:
+        return self.page.locator(".stage").get_attribute("data-token") or ""
+
+    @property
+    def prompt(self) -> str:
+        return self.page.locator(".asked h1").inner_text()
+
+    @property
+    def notice(self) -> str:
+        return self.page.locator(".notice").inner_text()
+
+    def sha256(self, side: str) -> str:
+        source = self.page.locator(f".frame.{side} img").get_attribute("src") or ""
+        return source.removeprefix("img/")
+
+    @property
+    def shown(self) -> tuple[str, str, str]:
+        return self.prompt, self.sha256("left"), self.sha256("right")
+
+    def press(self, key: str) -> None:
+        """Press a key as a person does, and wait for the next pair."""
+        self.then_next(lambda: self.page.keyboard.press(key))
+
+    def then_next(self, act: Callable[[], None]) -> None:
+        before = self.token
+        time.sleep(MIN_GAP_S)
+        act()
+        self.wait_for_next(before)
+
+    def wait_for_next(self, before: str) -> None:
+        self.page.locator(f'.stage:not([data-token="{before}"])').wait_for()
+
+    def settle(self) -> None:
+        """Wait until nothing more can be on its way."""
+        time.sleep(1)
+
+    def stored(self) -> list[Comparison]:
+        mine = [c for c in self.store.comparisons() if c.rater_id == self.rater.rater_id]
+        assert len({c.pair_id for c in mine}) == len(mine)
+        return mine
+
+    def events(self) -> list[Comparison]:
+        everything = self.store.comparison_events()
+        return [c for c in everything if c.rater_id == self.rater.rater_id]
+
+
+@pytest.fixture(scope="module")
+def onlooker(browser: BrowserContext, address: str, workspace: Workspace) -> Tab:
+    """A tab for tests that leave it as they found it."""
+    return Tab(browser, address, workspace, "Olga")
+
+
+@pytest.fixture
+def sit_down(browser: BrowserContext, address: str, workspace: Workspace) -> Iterator[Callable]:
+    tabs: list[Tab] = []
+
+    def sit(name: str) -> Tab:
+        tabs.append(Tab(browser, address, workspace, name))
+        return tabs[-1]
+
+    yield sit
+    for tab in tabs:
+        tab.page.close()
+
+
+def test_twenty_pairs_by_keyboard(sit_down, workspace: Workspace, address: str, tmp_path: Path):
+    stop = tmp_path / "stop"
+    beside = subprocess.Popen(
+        [sys.executable, "-c", BESIDE, str(workspace.root), str(stop)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        tab = sit_down("Ada")
+        keys = {
+            "ArrowLeft": Choice.LEFT,
+            "ArrowRight": Choice.RIGHT,
+            "t": Choice.TIE,
+            "ArrowDown": Choice.BOTH_BAD,
+            "s": Choice.SKIP,
+        }
+        pressed: list[tuple[Choice, str]] = []
+        prompts: set[str] = set()
+        for i in range(NUM_PAIRS):
+            key = list(keys)[i * 3 % len(keys)]
+            prompts.add(tab.prompt)
+            pressed.append((keys[key], tab.sha256("left")))
+            tab.press(key)
+            if i % 6 == 2:
+                shown_next = tab.shown
+                tab.press("z")
+                assert tab.sha256("left") == pressed.pop()[1]
+                pressed.append((Choice.LEFT, tab.sha256("left")))
+                tab.press("1")
+                assert tab.shown == shown_next
+    finally:
+        stop.touch()
+        num_looks, said = beside.communicate(timeout=30)
+    assert beside.returncode == 0, said
+    assert int(num_looks) >= 10
+
+    stored = tab.stored()
+    sha256 = {image.image_id: image.sha256 for image in workspace.store().images()}
+    assert [(c.choice, sha256[c.shown_left]) for c in stored] == pressed
+    assert {c.choice for c in stored} == set(keys.values())
+    assert all(MIN_GAP_S * 900 < c.milliseconds < 60_000 for c in stored)
+    assert "<b>four</b> wolves & <script>alert(1)</script> 🐺" in prompts
+    tab.page.get_by_role("heading", name="That was the last one. Thank you, Ada!").wait_for()
+    assert "tastemaker round" in tab.page.locator(".ending code").inner_text()
+    foreign = [url for url in tab.requested if not url.startswith((address, "data:", "blob:"))]
+    assert foreign == []
+
+
+def test_a_held_key_gives_one(sit_down):
+    tab = sit_down("Bob")
+    before = tab.token
+    end = time.monotonic() + 2
+    while time.monotonic() < end:
+        tab.page.keyboard.down("ArrowLeft")  # every one after the first is a repeat
+        time.sleep(0.03)
+    tab.page.keyboard.up("ArrowLeft")
+    tab.wait_for_next(before)
+    tab.settle()
+    assert len(tab.events()) == 1
+
+
+def test_a_burst_that_does_not_look_like_a_held_key_gives_one(sit_down):
+    tab = sit_down("Burst")
+    num_stalls = tab.page.evaluate(BURST, [tab.token, 1000 * MIN_GAP_S])
+    tab.settle()
+    assert 1 <= len(tab.events()) <= 1 + num_stalls
+    assert "too quick" in tab.notice
+
+
+def test_a_click_on_an_image_chooses_it_and_a_double_click_once(sit_down):
+    tab = sit_down("Cleo")
+    tab.then_next(lambda: tab.page.locator(".frame.right").dblclick())
+    tab.settle()
+    assert [c.choice for c in tab.events()] == [Choice.RIGHT]
+    tab.then_next(lambda: tab.page.get_by_role("button", name="Both bad").click())
+    assert [c.choice for c in tab.events()] == [Choice.RIGHT, Choice.BOTH_BAD]
+
+
+def test_a_refresh_goes_on_at_the_same_pair(sit_down):
+    tab = sit_down("Dora")
+    tab.press("ArrowLeft")
+    tab.press("ArrowRight")
+    before = tab.shown
+    tab.page.reload()
+    tab.page.locator(".stage[data-token]").wait_for()
+    assert tab.shown == before
+    tab.press("t")
+    assert [c.choice for c in tab.stored()] == [Choice.LEFT, Choice.RIGHT, Choice.TIE]
+
+
+def test_the_bytes_on_the_page_are_the_bytes_in_the_store(onlooker: Tab, workspace: Workspace):
+    for side in ("left", "right"):
+        image = onlooker.page.locator(f".frame.{side} img")
+        got = image.evaluate("""async (img) => {
+            const response = await fetch(img.currentSrc, { cache: "force-cache" });
+            return [...new Uint8Array(await response.arrayBuffer())];
+        }""")
+        assert bytes(got) == workspace.read_image(onlooker.sha256(side))
+        assert image.evaluate("(img) => [img.naturalWidth, img.naturalHeight]") == [8, 8]
+        width = image.evaluate("(img) => img.getBoundingClientRect().width")
+        assert width >= 256
+        assert width % 8 == 0
+        assert image.evaluate("(img) => getComputedStyle(img).imageRendering") == "pixelated"
+    onlooker.page.get_by_role("button", name="Pixels: sharp").click()
+    image = onlooker.page.locator(".frame.left img")
+    assert image.evaluate("(img) => getComputedStyle(img).imageRendering") == "auto"
+    onlooker.page.get_by_role("button", name="Pixels: smooth").click()
+
+
+def test_everything_is_on_the_screen(onlooker: Tab):
+    for size in ({"width": 1280, "height": 800}, {"width": 390, "height": 844}):
+        onlooker.page.set_viewport_size(size)
+        for choice in Choice:
+            box = onlooker.page.locator(f'.action[data-choice="{choice}"]').bounding_box()
+            assert box is not None
+            assert box["y"] + box["height"] <= size["height"]
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= size["width"]
+        main = onlooker.page.locator(".stMain")
+        assert main.evaluate("(e) => e.scrollHeight <= e.clientHeight")
+        assert main.evaluate("(e) => e.scrollWidth <= e.clientWidth")
+    onlooker.page.set_viewport_size({"width": 1280, "height": 800})
+
+
+def test_help_names_every_key_and_keeps_keys_to_itself(onlooker: Tab):
+    onlooker.page.keyboard.press("?")
+    help_text = onlooker.page.locator("dialog").inner_text()
+    assert all(sign in help_text for sign in "←→↑↓SZ")
+    onlooker.page.keyboard.press("ArrowLeft")
+    onlooker.settle()
+    assert onlooker.events() == []
+    onlooker.page.keyboard.press("Escape")
+    assert not onlooker.page.locator("dialog").is_visible()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "img/..%2fpreferences.duckdb",
+        "img/%2e%2e/preferences.duckdb",
+        "img/../preferences.duckdb",
+        "img/preferences.duckdb",
+        "img/" + "0" * 64,
+    ],
+)
+def test_nothing_but_images_is_served(path: str, address: str):
+    try:
+        with urllib.request.urlopen(f"{address}/{path}", timeout=10) as response:
+            status, content = response.status, response.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            status, content = error.code, error.read()
+    # An address that is nobody's gets Streamlit's own page.
+    assert status in (400, 404) or b"<title>Streamlit</title>" in content
+    assert b"DUCK" not in content

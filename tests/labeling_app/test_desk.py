@@ -1,0 +1,213 @@
+import threading
+
+import pytest
+
+from data.errors import StoreBusy
+from data.records import Choice, Comparison, Rater, RaterKind
+from data.workspace import Workspace
+from labeling_app.desk import Desk, Outcome, View, desk_of
+from labeling_app.presses import Press
+from labeling_app.sides import left_image
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+class Sitting:
+    """A rater at a desk who takes their time."""
+
+    def __init__(self, workspace: Workspace, rater: Rater) -> None:
+        self.store = workspace.store()
+        self.clock = Clock()
+        self.desk = Desk(self.store, rater, self.clock)
+        self.desk.refresh()
+
+    def press(self, choice: Choice, *, after_s: float = 1.0, token: str | None = None) -> Outcome:
+        self.clock.now_s += after_s
+        token = token or self.desk.view().token
+        outcome = self.desk.press(Press(choice=choice, token=token, milliseconds=700))
+        self.desk.refill()
+        return outcome
+
+    @property
+    def view(self) -> View:
+        return self.desk.view()
+
+    @property
+    def pair_id(self) -> str | None:
+        card = self.view.card
+        return card and card.pair.pair_id
+
+    def stored(self) -> list[Comparison]:
+        return self.store.comparisons()
+
+
+@pytest.fixture
+def sitting(workspace: Workspace, ada: Rater) -> Sitting:
+    return Sitting(workspace, ada)
+
+
+def test_every_pair_is_served_once_and_stored_as_pressed(sitting: Sitting, ada: Rater):
+    choices = [Choice.LEFT, Choice.RIGHT, Choice.TIE, Choice.BOTH_BAD, Choice.SKIP]
+    cards = []
+    for choice in choices:
+        cards.append(sitting.view.card)
+        assert sitting.press(choice) is Outcome.RECORDED
+    assert sitting.view.card is None
+    assert sitting.view.progress.fraction == 1
+    assert len({card.pair.pair_id for card in cards}) == 5
+    stored = sitting.stored()
+    assert [c.choice for c in stored] == choices
+    assert [c.pair_id for c in stored] == [card.pair.pair_id for card in cards]
+    for card, comparison in zip(cards, stored, strict=True):
+        assert comparison.shown_left == card.left == left_image(card.pair, ada.rater_id)
+        assert comparison.milliseconds == 700
+        assert sitting.store.image(comparison.shown_left).sha256 == card.left_sha256
+
+
+def test_pairs_ahead_are_the_ones_that_come(sitting: Sitting):
+    expected = [card.pair.pair_id for card in sitting.view.ahead]
+    served = []
+    for _ in expected:
+        sitting.press(Choice.LEFT)
+        served.append(sitting.pair_id)
+    assert served == expected
+
+
+def test_a_held_key_records_one(sitting: Sitting):
+    outcomes = [sitting.press(Choice.LEFT, after_s=0.05) for _ in range(40)]
+    assert outcomes == [Outcome.RECORDED] + [Outcome.TOO_FAST] * 39
+    assert len(sitting.stored()) == 1
+
+
+def test_a_press_on_a_showing_that_is_over_records_nothing(sitting: Sitting):
+    old = sitting.view.token
+    sitting.press(Choice.LEFT)
+    assert sitting.press(Choice.RIGHT, token=old) is Outcome.STALE
+    assert [c.choice for c in sitting.stored()] == [Choice.LEFT]
+
+
+def test_undo_shows_that_pair_again_then_goes_on(sitting: Sitting):
+    first = sitting.pair_id
+    sitting.press(Choice.LEFT)
+    second = sitting.pair_id
+    assert sitting.press(Choice.UNDO) is Outcome.UNDONE
+    assert sitting.pair_id == first
+    assert sitting.stored() == []
+    assert sitting.view.progress.num_rated == 0
+    sitting.press(Choice.RIGHT)
+    assert sitting.pair_id == second
+    assert [(c.pair_id, c.choice) for c in sitting.stored()] == [(first, Choice.RIGHT)]
+
+
+def test_undo_goes_back_step_by_step_even_from_the_end(sitting: Sitting):
+    served = []
+    for _ in range(5):
+        served.append(sitting.pair_id)
+        sitting.press(Choice.TIE)
+    for pair_id in reversed(served):
+        assert sitting.press(Choice.UNDO) is Outcome.UNDONE
+        assert sitting.pair_id == pair_id
+    assert sitting.press(Choice.UNDO) is Outcome.NOTHING_TO_UNDO
+    assert sitting.stored() == []
+
+
+def test_undo_reaches_only_ones_own_comparisons(sitting: Sitting, workspace: Workspace):
+    bob = Rater.new("Bob", RaterKind.PERSON)
+    workspace.store().add_rater(bob)
+    assert Sitting(workspace, bob).press(Choice.LEFT) is Outcome.RECORDED
+    assert sitting.press(Choice.UNDO) is Outcome.NOTHING_TO_UNDO
+    assert len(sitting.stored()) == 1
+
+
+def test_a_refresh_goes_on_at_the_same_showing(sitting: Sitting):
+    sitting.press(Choice.LEFT)
+    before = sitting.view
+    sitting.desk.refresh()
+    assert sitting.view.token == before.token
+    assert sitting.view.card == before.card
+
+
+def test_a_refresh_after_undo_still_shows_the_undone_pair(sitting: Sitting):
+    for _ in range(3):
+        sitting.press(Choice.LEFT)
+    sitting.press(Choice.UNDO)
+    undone = sitting.pair_id
+    sitting.desk.refresh()
+    assert sitting.pair_id == undone
+
+
+def test_a_new_process_goes_on_where_the_old_one_was(
+    sitting: Sitting, workspace: Workspace, ada: Rater
+):
+    for choice in (Choice.LEFT, Choice.UNDO, Choice.TIE):
+        sitting.press(choice)
+    later = Sitting(workspace, ada)
+    assert later.pair_id == sitting.pair_id
+    assert later.view.progress.num_rated == 1
+    assert later.press(Choice.RIGHT) is Outcome.RECORDED
+    assert sitting.press(Choice.UNDO) is Outcome.UNDONE
+    assert [c.choice for c in sitting.stored()] == [Choice.TIE]
+
+
+def test_two_tabs_of_one_rater_share_a_desk(workspace: Workspace, ada: Rater):
+    store = workspace.store()
+    desk = desk_of(store, ada)
+    assert desk_of(workspace.store(), ada) is desk
+    token = desk.view().token
+    press = Press(choice=Choice.LEFT, token=token, milliseconds=500)
+    tabs = [threading.Thread(target=desk.press, args=(press,)) for _ in range(2)]
+    for tab in tabs:
+        tab.start()
+    for tab in tabs:
+        tab.join()
+    assert len(store.comparisons()) == 1
+
+
+def test_the_newest_round_is_rated(sitting: Sitting, workspace: Workspace, add_round):
+    for _ in range(5):
+        sitting.press(Choice.LEFT)
+    assert sitting.view.card is None
+    newest = add_round(workspace, 2, number=2)
+    sitting.desk.refresh()
+    assert sitting.pair_id in {pair.pair_id for pair in newest}
+    progress = sitting.view.progress
+    assert (progress.round, progress.num_rated, progress.num_pairs) == (2, 0, 2)
+
+
+def test_what_the_store_refused_can_be_pressed_again(sitting: Sitting, ada: Rater):
+    class BusyOnce:
+        def __init__(self, store):
+            self.store = store
+            self.is_busy = True
+
+        def __getattr__(self, name):
+            return getattr(self.store, name)
+
+        def record(self, comparison):
+            if self.is_busy:
+                self.is_busy = False
+                raise StoreBusy("in use by another program")
+            return self.store.record(comparison)
+
+    sitting.desk._store = BusyOnce(sitting.store)
+    pair_id = sitting.pair_id
+    with pytest.raises(StoreBusy):
+        sitting.press(Choice.LEFT)
+    assert sitting.pair_id == pair_id
+    assert sitting.press(Choice.LEFT) is Outcome.RECORDED
+    assert [c.pair_id for c in sitting.stored()] == [pair_id]
+
+
+def test_an_empty_workspace_has_nothing_to_show(empty_workspace: Workspace):
+    rater = Rater.new("Ada", RaterKind.PERSON)
+    empty_workspace.store().add_rater(rater)
+    sitting = Sitting(empty_workspace, rater)
+    assert sitting.view.card is None
+    assert sitting.view.progress.num_pairs == 0
+    assert sitting.press(Choice.LEFT) is Outcome.STALE

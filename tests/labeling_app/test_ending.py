@@ -1,0 +1,23 @@
+from pathlib import Path
+
+from labeling_app.ending import ending
+from labeling_app.progress import Progress
+
+
+def progress(num_pairs: int) -> Progress:
+    return Progress(
+        round=2, num_rated=num_pairs, num_pairs=num_pairs, num_today=0, seconds_per_pair=None
+    )
+
+
+def test_it_says_what_comes_next():
+    end = ending(progress(40), "Ada", Path("workspace"))
+    assert "Ada" in end.title
+    assert "40 pairs of round 2" in end.text
+    assert end.command == "tastemaker round"
+
+
+def test_the_command_names_another_workspace():
+    end = ending(progress(0), "Ada", Path("my pairs"))
+    assert end.title == "No pairs yet"
+    assert end.command == "tastemaker round --workspace 'my pairs'"

@@ -1,0 +1,64 @@
+from datetime import datetime, timedelta
+
+import pytest
+
+from data.records import Choice, Comparison
+from labeling_app.progress import describe, measure, seconds_per_pair
+
+NOON = datetime(2026, 3, 4, 12)
+
+
+def comparison(pair_id: str, at: datetime) -> Comparison:
+    return Comparison(
+        comparison_id=f"c-{pair_id}-{at}",
+        pair_id=pair_id,
+        rater_id="ada",
+        choice=Choice.LEFT,
+        shown_left="i",
+        idempotency_key=f"k-{pair_id}-{at}",
+        created_at=at,
+    )
+
+
+def every(seconds: float, num: int) -> list[datetime]:
+    return [NOON + timedelta(seconds=seconds * i) for i in range(num)]
+
+
+def test_pace_is_the_usual_time_between_answers():
+    assert seconds_per_pair(every(4, 10), NOON + timedelta(seconds=40)) == 4
+
+
+def test_a_break_does_not_slow_the_pace():
+    times = every(4, 6) + [NOON + timedelta(hours=2, seconds=4 * i) for i in range(6)]
+    assert seconds_per_pair(times, times[-1] + timedelta(seconds=3)) == 4
+
+
+def test_there_is_no_pace_before_a_few_answers_or_after_a_break():
+    assert seconds_per_pair([], NOON) is None
+    assert seconds_per_pair(every(4, 3), NOON + timedelta(seconds=9)) is None
+    assert seconds_per_pair(every(4, 10), NOON + timedelta(hours=1)) is None
+
+
+def test_only_pairs_of_the_round_count_as_rated_and_only_today_as_today():
+    mine = [
+        comparison("p1", NOON - timedelta(days=2)),
+        comparison("p1", NOON),
+        comparison("other round", NOON),
+    ]
+    progress = measure(mine, frozenset({"p1", "p2"}), 3, NOON)
+    assert (progress.round, progress.num_rated, progress.num_pairs) == (3, 1, 2)
+    assert progress.num_today == 2
+    assert progress.fraction == 0.5
+
+
+def test_the_time_left_follows_from_the_pace():
+    mine = [comparison(f"p{i}", at) for i, at in enumerate(every(6, 20))]
+    pair_ids = frozenset(f"p{i}" for i in range(120))
+    progress = measure(mine, pair_ids, 1, NOON + timedelta(seconds=120))
+    assert progress.minutes_left == pytest.approx(10)
+    assert describe(progress) == ["20 of 120", "20 today", "10 a minute", "about 10 min left"]
+
+
+def test_an_empty_round_is_no_division_by_zero():
+    assert describe(measure([], frozenset(), 0, NOON)) == ["0 of 0", "0 today"]
+    assert measure([], frozenset(), 0, NOON).fraction == 0
