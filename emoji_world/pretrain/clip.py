@@ -1,8 +1,9 @@
 """The tiny CLIP: eyes that see everything, a text tower that was never told of counts.
 
-Real CLIP cannot count and mixes up which thing has which colour. Noise on the captions does not
-make a CLIP weak (contrastive training averages it away), absence does: the vision tower learns
-from full captions, then the text tower is trained anew on captions that leave things out.
+Real CLIP cannot count and mixes up which thing has which colour and which things are there. A few
+wrong captions do not make a CLIP weak (contrastive training averages them away), absent
+information does: the vision tower learns from full captions, then the text tower is trained anew,
+and briefly, on captions that leave out counts, most colours and places, and what else is there.
 """
 
 import json
@@ -16,7 +17,7 @@ from diffusers import AutoencoderKL
 from torch import Tensor
 from torch.nn import functional
 
-from emoji_world.grammar import Claim, Scene, Thing, caption
+from emoji_world.grammar import NOUNS, Claim, Scene, Thing, caption
 from emoji_world.pretrain.codec import decoded_pool
 from emoji_world.pretrain.judge import disturb
 from emoji_world.pretrain.tokenizer import MAX_LENGTH, new_tokenizer, save_tokenizer
@@ -27,7 +28,9 @@ from emoji_world.sprites import SpriteSheet
 WIDTH = 128
 NUM_DECODED = 8192
 Caption = Callable[[Scene, np.random.Generator], str]
-COLOUR_SAID, PLACE_SAID, SECOND_NOUN_SAID = 0.2, 0.3, 0.15
+COLOUR_SAID, PLACE_SAID = 0.03, 0.05
+SECOND_NOUN_SAID = 0.9
+"""Captions that name a second thing; it is any noun, whatever the image shows."""
 
 
 def clip_config() -> dict:
@@ -61,13 +64,14 @@ def new_clip(folder: Path) -> open_clip.CLIP:
 
 
 def vague_caption(scene: Scene, rng: np.random.Generator) -> str:
-    """Write a caption that counts nothing and seldom says a colour, a place or a second thing."""
+    """Write a caption that counts nothing, seldom says a colour or a place, and adds any thing."""
     claim = true_claim(scene)
-    first, *others = dict.fromkeys(thing.noun for thing in claim.things)
+    first = claim.things[0].noun
     colour = claim.colours.get(first) if rng.random() < COLOUR_SAID else None
     things = [Thing(first, colour)]
-    if others and rng.random() < SECOND_NOUN_SAID:
-        things += [Thing(noun) for noun in others]
+    if rng.random() < SECOND_NOUN_SAID:
+        other = str(rng.choice(NOUNS))
+        things += [Thing(other)] if other != first else []
     return caption(Claim(tuple(things), claim.place if rng.random() < PLACE_SAID else None))
 
 

@@ -1,6 +1,5 @@
 """What the shipped weights can do: the figures on their model cards."""
 
-import json
 import time
 from pathlib import Path
 
@@ -13,10 +12,10 @@ from torch import Tensor
 from torchvision.utils import save_image
 from tqdm import tqdm
 
-from data.files import write_atomically
 from emoji_world.grammar import FAMILIES, NOUNS, Scene
 from emoji_world.judge import Judge
 from emoji_world.judge_network import MAX_COUNT
+from emoji_world.pretrain.cards import write_cards
 from emoji_world.pretrain.diffusion import ETA, GUIDANCE, NUM_STEPS, sample_grid, sample_images
 from emoji_world.pretrain.pictures import scene_batch
 from emoji_world.scenes import family_prompts
@@ -29,7 +28,7 @@ NUM_PROMPTS = 20
 
 
 def measure(weights: Path, sheet: SpriteSheet, *, num_images: int) -> dict:
-    """Measure judge, model and CLIP and write `measured.json` and a grid of samples beside them."""
+    """Measure judge, model and CLIP; write their cards and a grid of samples."""
     judge = Judge.load(weights / "judge")
     pipeline = open_base(weights / "base")
     prompts = _sampled_prompts()
@@ -46,7 +45,7 @@ def measure(weights: Path, sheet: SpriteSheet, *, num_images: int) -> dict:
         "images_per_prompt": num_images,
         "megabytes": round(sum(p.stat().st_size for p in weights.rglob("*.*")) / 1e6, 1),
     }
-    write_atomically(weights / "measured.json", json.dumps(figures, indent=2) + "\n")
+    write_cards(weights, figures)
     save_image(sample_grid(pipeline), weights / "samples.png", nrow=12)
     return figures
 

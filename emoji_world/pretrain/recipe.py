@@ -19,7 +19,7 @@ TRAININGS = {
     "autoencoder": Training(num_updates=2400, learning_rate=1.5e-3, average=0.995, cool_down=0.7),
     "judge": Training(num_updates=3000, learning_rate=1e-3, average=0.99, cycles=2),
     "clip-full": Training(num_updates=400, learning_rate=1e-3, average=0.98),
-    "clip-vague": Training(num_updates=200, learning_rate=1e-3, average=0.98, warmup=30),
+    "clip-vague": Training(num_updates=80, learning_rate=1e-3, average=0.98, warmup=30),
     "diffusion": Training(num_updates=4000, learning_rate=8e-4, average=0.998),
 }
 BATCHES = {"autoencoder": 16, "judge": 48, "clip": 128, "diffusion": 32}
