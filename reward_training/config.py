@@ -1,0 +1,118 @@
+"""What a fit can be told. Imports no torch, so that `--help` comes at once."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from data.records import Aspect
+
+HeadKind = Literal["similarity", "mlp"]
+TieModel = Literal["none", "davidson", "rao_kupper"]
+TrainedPart = Literal["head", "text", "all"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelConfig:
+    """What is fitted."""
+
+    train: TrainedPart = "text"
+    """Weights that learn: "head" alone, "text" (text tower and head; the vision tower stays frozen
+    and sees every image once) or "all"."""
+    head: HeadKind = "mlp"
+    """"similarity": the cosine of image and text times a learned scale; "mlp": that plus a small
+    network on both features that starts at zero."""
+    ties: TieModel = "davidson"
+    """How equal pairs are explained: "davidson" or "rao_kupper" give ties a probability of their
+    own, "none" counts a tie as half a choice for each image."""
+
+    def __post_init__(self) -> None:
+        if self.train == "head" and self.head == "similarity":
+            raise ValueError(
+                "train: expected text or all with head similarity, got head: "
+                "a scale alone changes no order; choose head mlp"
+            )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainingConfig:
+    """How it is fitted."""
+
+    seed: int = 0
+    """Decides the split, the order of comparisons and the head's first weights."""
+    num_updates: int = 250
+    """Upper limit; early stopping usually ends sooner."""
+    batch_size: int = 32
+    """Comparisons per update."""
+    learning_rate: float = 2e-4
+    """Peak of AdamW's rate; it warms up over the first tenth and falls as a cosine to zero."""
+    scalar_learning_rate: float = 1e-2
+    """Peak rate of the scale and of the tie parameter, single numbers that must travel far."""
+    weight_decay: float = 0.01
+    label_smoothing: float = 0.1
+    """Probability with which a choice is taken to be a slip for the other image; 0 to 0.5."""
+    evaluate_every: int = 25
+    """Updates between two looks at the held-out loss, each of which leaves a checkpoint."""
+    patience: int = 4
+    """Looks without a better held-out loss after which a fold's training stops."""
+    cross_validate: bool = True
+    """Hold every prompt out once, in as many folds as the held-out fraction gives, each with a fit
+    of its own; off: hold out the first fold only, which is as much faster and less certain."""
+    interpolate: bool = True
+    """Put the towers back part of the way to where they started, by the share with the best
+    held-out loss: what a few comparisons unteach comes back, most of what they teach stays."""
+    refit: bool = True
+    """Learn the saved weights from all comparisons, for the number of updates that held-out ones
+    chose; off: without the first fold's prompts."""
+    device: str = "auto"
+    """"auto" takes a GPU where there is one. Only on "cpu" is a fit repeated bit for bit."""
+
+    def __post_init__(self) -> None:
+        for name in ("num_updates", "batch_size", "evaluate_every", "patience"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        for name in ("learning_rate", "scalar_learning_rate"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name}: expected more than 0, got {getattr(self, name)}")
+        if self.weight_decay < 0:
+            raise ValueError(f"weight_decay: expected 0 or more, got {self.weight_decay}")
+        if not 0 <= self.label_smoothing < 0.5:
+            raise ValueError(
+                f"label_smoothing: expected 0 up to less than 0.5, got {self.label_smoothing}"
+            )
+        if self.seed < 0:
+            raise ValueError(f"seed: expected 0 or more, got {self.seed}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FitConfig:
+    """One fit: comparisons and a backbone in, a reward model's folder out."""
+
+    backbone: str
+    """Folder of a CLIP that open_clip opens, or one of open_clip's own as MODEL/PRETRAINED, such
+    as ViT-B-32/laion2b_s34b_b79k (downloaded)."""
+    workspace: Path | None = None
+    """Take a snapshot of this workspace and write to its rewards/NAME. Default where no snapshot
+    is given: $TASTEMAKER_WORKSPACE, else ./workspace."""
+    snapshot: Path | None = None
+    """Fit on this exported snapshot instead; needs an out folder."""
+    name: str = ""
+    """Name of the reward model; default: from the snapshot's hash."""
+    out: Path | None = None
+    """Folder to write, which must not hold another reward model."""
+    aspect: Aspect = Aspect.OVERALL
+    """Comparisons asked about this are used."""
+    held_out_fraction: float = 0.25
+    """Part of the prompts that are held out together; their comparisons measure the fit and choose
+    when to stop. 0.25 gives four folds."""
+    model: ModelConfig = field(default_factory=ModelConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.held_out_fraction <= 0.5:
+            raise ValueError(
+                f"held_out_fraction: expected above 0, at most 0.5, got {self.held_out_fraction}"
+            )
+        if self.snapshot is not None and self.workspace is not None:
+            raise ValueError("snapshot: expected either a snapshot or a workspace, got both")
+        if self.snapshot is not None and self.out is None:
+            raise ValueError("out: expected a folder to write to beside a snapshot, got none")

@@ -1,0 +1,54 @@
+"""`python -m reward_training.fit`: fit a reward model on a workspace's comparisons."""
+
+import sys
+from typing import Any
+
+from data.config_file import parse
+from data.entry import run_command
+from reward_training.config import FitConfig
+
+_DESCRIPTION = "Fit a reward model on the comparisons of a workspace or of an exported snapshot."
+
+
+def main() -> None:
+    """Read the command line, fit, and say what came out."""
+    config = parse(
+        FitConfig, sys.argv[1:], prog="python -m reward_training.fit", description=_DESCRIPTION
+    )
+    # torch takes seconds to import, which --help and a mistyped option need not wait for.
+    from data.snapshot import Snapshot
+    from data.workspace import Workspace, resolve_root
+    from reward_training.fitting import fit, fit_in_workspace
+
+    if config.snapshot is not None and config.out is not None:
+        result = fit(config, Snapshot.open(config.snapshot), out=config.out)
+    else:
+        result = fit_in_workspace(config, Workspace.open(resolve_root(config.workspace)))
+    for line in summary_lines(result.metrics):
+        print(line)  # noqa: T201
+    print(f"reward model {result.name}: {result.path}")  # noqa: T201
+
+
+def summary_lines(metrics: dict[str, Any]) -> list[str]:
+    """Say in a few lines what metrics.json says."""
+    counts = metrics["comparisons"]
+    kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(counts["by_rater_kind"].items()))
+    pairs = f"{metrics['held_out_pairs']} held-out pairs of {metrics['held_out_prompts']} prompts"
+    return [
+        f"{counts['total']} comparisons ({kinds}) on {counts['prompts']} prompts; "
+        f"snapshot {metrics['snapshot']}",
+        f"accuracy on {pairs}: {_percent(metrics, 'held_out_accuracy')}; "
+        f"untouched CLIP similarity: {_percent(metrics, 'clip_accuracy')}",
+        *(f"note: {note}" for note in metrics["notes"]),
+    ]
+
+
+def _percent(metrics: dict[str, Any], name: str) -> str:
+    value, interval = metrics[name], metrics[f"{name}_interval"]
+    if interval is None:
+        return f"{value:.1%}"
+    return f"{value:.1%} (95 % interval {interval[0]:.1%} to {interval[1]:.1%})"
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,66 @@
+"""From image and text features to a raw reward, in the units of Bradley-Terry's margin."""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from reward_training.config import HeadKind
+
+HIDDEN_WIDTH = 64
+
+
+class SimilarityHead(nn.Module):
+    """The cosine of image and text times a learned positive scale, as PickScore does."""
+
+    def __init__(self, scale: float) -> None:
+        super().__init__()
+        self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
+
+    def forward(
+        self,
+        image_features: Float[Tensor, "batch embedding"],
+        text_features: Float[Tensor, "batch embedding"],
+    ) -> Float[Tensor, " batch"]:
+        """Return the scaled cosine of unit-length features."""
+        return self.log_scale.exp() * (image_features * text_features).sum(dim=-1)
+
+
+class MlpHead(SimilarityHead):
+    """The scaled cosine plus a network of one hidden layer on (image, text, image * text).
+
+    The network's last layer starts at zero, so that training starts from CLIP's own order.
+    """
+
+    def __init__(self, scale: float, embed_dim: int, generator: torch.Generator) -> None:
+        super().__init__(scale)
+        hidden = torch.empty(HIDDEN_WIDTH, 3 * embed_dim)
+        nn.init.kaiming_normal_(hidden, nonlinearity="relu", generator=generator)
+        self.hidden_weight = nn.Parameter(hidden)
+        self.hidden_bias = nn.Parameter(torch.zeros(HIDDEN_WIDTH))
+        self.output_weight = nn.Parameter(torch.zeros(1, HIDDEN_WIDTH))
+
+    def forward(
+        self,
+        image_features: Float[Tensor, "batch embedding"],
+        text_features: Float[Tensor, "batch embedding"],
+    ) -> Float[Tensor, " batch"]:
+        """Return the scaled cosine plus the network's correction."""
+        # Unit-length features have entries of about 1/sqrt(width): bring them to about 1.
+        root = math.sqrt(image_features.shape[-1])
+        image, text = image_features * root, text_features * root
+        inputs = torch.cat([image, text, image * text], dim=-1)
+        hidden = functional.gelu(functional.linear(inputs, self.hidden_weight, self.hidden_bias))
+        correction = functional.linear(hidden, self.output_weight).squeeze(-1)
+        return super().forward(image_features, text_features) + correction
+
+
+def make_head(
+    kind: HeadKind, *, scale: float, embed_dim: int, generator: torch.Generator
+) -> SimilarityHead:
+    """Make an untrained head; `scale` is the factor on the cosine that it starts with."""
+    if kind == "mlp":
+        return MlpHead(scale, embed_dim, generator)
+    return SimilarityHead(scale)

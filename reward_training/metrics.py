@@ -1,0 +1,82 @@
+"""What is written about a fit: every number together with what it was measured on."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from torch import Tensor
+
+from reward_training.dataset import Comparisons
+from reward_training.evaluate import (
+    Estimate,
+    Margins,
+    Outcomes,
+    calibration_error,
+    clustered_estimate,
+    hits,
+    tie_aware_hits,
+    tie_threshold,
+)
+from reward_training.outcomes import TIE
+
+
+def count_comparisons(comparisons: Comparisons) -> dict[str, Any]:
+    """Count comparisons by kind of rater and outcome, and what they are about."""
+    outcomes = Counter(comparisons.outcome.tolist())
+    return {
+        "total": len(comparisons),
+        "by_rater_kind": dict(Counter(comparisons.rater_kinds)),
+        "decided": len(comparisons) - outcomes[TIE],
+        "ties": outcomes[TIE],
+        "prompts": len(comparisons.prompt.unique()),
+        "images": len(comparisons.pictures()[0]),
+    }
+
+
+def measure(
+    held_out: Comparisons,
+    *,
+    margin: Float[Tensor, " pairs"],
+    clip_margin: Float[Tensor, " pairs"],
+    probability_a: Float[Tensor, " pairs"],
+    generator: np.random.Generator,
+) -> dict[str, Any]:
+    """Measure a fit on held-out comparisons, beside untouched CLIP similarity on the same pairs.
+
+    Accuracy leaves ties out; tie-aware accuracy has them, and calls margins ties up to the
+    threshold that is best for the reward in question. `probability_a` is the probability of image
+    a in each pair, given that one is preferred.
+    """
+    outcome, prompt = held_out.outcome.numpy(), held_out.prompt.numpy()
+    decided = outcome != TIE
+    margins, clip_margins = _numpy(margin), _numpy(clip_margin)
+    right = hits(margins, outcome)[decided]
+    clip_right = hits(clip_margins, outcome)[decided]
+    tie_aware = tie_aware_hits(margins, outcome, tie_threshold(margins, outcome))
+    clip_tie_aware = tie_aware_hits(clip_margins, outcome, tie_threshold(clip_margins, outcome))
+
+    def estimate(name: str, values: Margins, of: Outcomes) -> dict[str, Any]:
+        return _named(name, clustered_estimate(values, of, generator))
+
+    return {
+        "held_out_pairs": int(decided.sum()),
+        "held_out_ties": int((~decided).sum()),
+        "held_out_prompts": len(np.unique(prompt)),
+        **estimate("held_out_accuracy", right, prompt[decided]),
+        **estimate("clip_accuracy", clip_right, prompt[decided]),
+        **estimate("accuracy_gain", right - clip_right, prompt[decided]),
+        **estimate("held_out_tie_aware_accuracy", tie_aware, prompt),
+        **estimate("clip_tie_aware_accuracy", clip_tie_aware, prompt),
+        "held_out_calibration_error": calibration_error(
+            _numpy(probability_a)[decided], outcome[decided]
+        ),
+    }
+
+
+def _named(name: str, estimate: Estimate) -> dict[str, Any]:
+    return {name: estimate.value, f"{name}_interval": estimate.interval}
+
+
+def _numpy(values: Float[Tensor, " pairs"]) -> Margins:
+    return values.cpu().double().numpy()

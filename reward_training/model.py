@@ -1,0 +1,99 @@
+"""A reward learned from comparisons: a backbone's features, a head, and a common scale."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from reward_training.backbone import ClipBackbone
+from reward_training.config import HeadKind, TieModel, TrainedPart
+from reward_training.heads import make_head
+from reward_training.losses import outcome_log_probabilities
+
+
+class LearnedReward(nn.Module):
+    """Reward of images for prompts, standardised over the images it was fitted on.
+
+    Unfitted it orders images as the backbone's similarity does. `name` and `snapshot` (the hash
+    of the comparisons) are empty until it is fitted.
+
+    The raw reward has the units of Bradley-Terry's margin; `reward_mean` and `reward_std` bring
+    it to mean 0 and deviation 1, so that rewards of different fits can be compared and summed.
+    """
+
+    def __init__(
+        self,
+        backbone: ClipBackbone,
+        *,
+        head: HeadKind,
+        ties: TieModel,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.head = make_head(
+            head,
+            scale=backbone.similarity_scale,
+            embed_dim=backbone.embed_dim,
+            generator=generator,
+        )
+        self.head_kind: HeadKind = head
+        self.ties: TieModel = ties
+        self.tie_logit = nn.Parameter(torch.zeros(()))
+        self.register_buffer("reward_mean", torch.zeros(()))
+        self.register_buffer("reward_std", torch.ones(()))
+        self.name = ""
+        self.snapshot = ""
+        self.eval()
+
+    @torch.no_grad()
+    def forward(
+        self, images: Float[Tensor, "batch 3 height width"], prompts: list[str]
+    ) -> Float[Tensor, " batch"]:
+        """Return the standardised reward of images in [0, 1], without gradients."""
+        return self.standardise(self.raw(images, prompts)).to(images.device)
+
+    def raw(
+        self, images: Float[Tensor, "batch 3 height width"], prompts: list[str]
+    ) -> Float[Tensor, " batch"]:
+        """Return the raw reward; gradients pass through to the images."""
+        return self.head(*self.backbone.encode_pairs(images, prompts))
+
+    @torch.no_grad()
+    def probability_a(self, margin: Float[Tensor, " pairs"]) -> Float[Tensor, " pairs"]:
+        """Return the probability that image a is preferred where one is, from raw margins."""
+        log_probabilities = outcome_log_probabilities(margin, self.tie_logit, self.ties)
+        return log_probabilities[:, :2].softmax(dim=-1)[:, 0]
+
+    def standardise(self, raw: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
+        """Bring raw rewards to the scale of the images that the model was fitted on."""
+        return (raw - self.get_buffer("reward_mean")) / self.get_buffer("reward_std")
+
+    def fit_standardisation(self, raw: Float[Tensor, " images"]) -> None:
+        """Store mean and deviation of the raw rewards of the training images."""
+        self.get_buffer("reward_mean").copy_(raw.mean())
+        self.get_buffer("reward_std").copy_(raw.std(correction=0).clamp_min(1e-6))
+
+    def set_trained_part(self, part: TrainedPart) -> None:
+        """Let gradients reach the head and the tie parameter, and the towers that `part` names."""
+        self.requires_grad_(False)
+        trained = [*self.head.parameters(), self.tie_logit]
+        if part in ("text", "all"):
+            trained += self.backbone.text_parameters()
+        if part == "all":
+            trained += self.backbone.vision_parameters()
+        for parameter in trained:
+            parameter.requires_grad_(True)
+
+    def trained_parameters(self) -> dict[str, nn.Parameter]:
+        """Return the parameters that gradients reach, by name."""
+        return {name: weight for name, weight in self.named_parameters() if weight.requires_grad}
+
+    def copy_trained_weights(self) -> dict[str, Tensor]:
+        """Return a copy of the trained parameters, by name."""
+        return {name: w.detach().clone() for name, w in self.trained_parameters().items()}
+
+    @torch.no_grad()
+    def load_trained_weights(self, weights: dict[str, Tensor]) -> None:
+        """Put a copy of trained parameters back."""
+        for name, parameter in self.trained_parameters().items():
+            parameter.copy_(weights[name])

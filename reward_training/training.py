@@ -1,0 +1,194 @@
+"""The training loop: AdamW on the preference loss, with looks at held-out comparisons.
+
+Which comparisons an update sees and its learning rate follow from the seed and the update's
+number alone, so a loop that goes on from a checkpoint gives the same bits as one never stopped.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from tqdm import tqdm
+
+from reward_training.checkpoint import Checkpoint, Look, TrainingState
+from reward_training.config import TrainingConfig
+from reward_training.dataset import Comparisons
+from reward_training.features import PairFeatures
+from reward_training.interpolation import between, shares_of
+from reward_training.losses import preference_loss
+from reward_training.model import LearnedReward
+
+WARMUP_FRACTION = 0.1
+GRADIENT_NORM = 1.0
+CHUNK = 256
+"""Comparisons whose rewards are computed together when nothing is learned from them."""
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """A reward in training, with the features it reads and the settings it is trained by."""
+
+    reward: LearnedReward
+    features: PairFeatures
+    config: TrainingConfig
+    untouched: dict[str, Tensor]
+    """The trained weights before any training."""
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """Shares of the way from the untouched towers to the fitted ones that are looked at."""
+        return shares_of(self.untouched) if self.config.interpolate else (1.0,)
+
+    def train(
+        self,
+        comparisons: Comparisons,
+        held_out: Comparisons | None,
+        *,
+        num_updates: int,
+        checkpoint: Checkpoint,
+        title: str = "fit",
+    ) -> TrainingState:
+        """Fit the untouched weights on comparisons and return how it went.
+
+        With held-out comparisons training ends `patience` looks after the best one; without, it
+        runs for `num_updates`.
+        """
+        self.reward.load_trained_weights(self.untouched)
+        optimiser = _make_optimiser(self.reward, self.config)
+        state = checkpoint.restore(self.reward, optimiser)
+        if state is None:
+            state = TrainingState(is_done=num_updates == 0)
+            if held_out is not None:
+                state.looks.append(self._look(held_out, state))
+        bar = tqdm(desc=title, total=num_updates, initial=state.update, unit="update", disable=None)
+        while not state.is_done:
+            _set_learning_rate(optimiser, schedule(state.update, self.config.num_updates))
+            rows = batch_rows(
+                state.update, len(comparisons), self.config.batch_size, self.config.seed
+            )
+            state.losses.append(self._update(comparisons.take(rows), optimiser))
+            state.update += 1
+            bar.update()
+            if state.update % self.config.evaluate_every == 0 or state.update == num_updates:
+                if held_out is not None:
+                    state.looks.append(self._look(held_out, state))
+                state.losses.clear()
+                state.is_done = state.update == num_updates or self._is_stale(state)
+                checkpoint.save(self.reward, optimiser, state)
+        bar.close()
+        return state
+
+    def go_share(self, share: float) -> None:
+        """Put the towers at `share` of the way from untouched to where they are."""
+        fitted = self.reward.copy_trained_weights()
+        self.reward.load_trained_weights(between(self.untouched, fitted, share))
+
+    def margins(self, comparisons: Comparisons) -> Float[Tensor, " pairs"]:
+        """Return the raw reward of image a minus that of image b, for each comparison."""
+        prompts = self.features.prompts(comparisons.prompt)
+        head = self.reward.head
+        of_a = head(self.features.images(comparisons.image_a), prompts)
+        return of_a - head(self.features.images(comparisons.image_b), prompts)
+
+    @torch.no_grad()
+    def all_margins(self, comparisons: Comparisons) -> Float[Tensor, " pairs"]:
+        """Return margins without gradients, in chunks."""
+        rows = torch.arange(len(comparisons)).split(CHUNK)
+        return torch.cat([self.margins(comparisons.take(chunk)) for chunk in rows])
+
+    @torch.no_grad()
+    def raw_rewards(self, comparisons: Comparisons) -> Float[Tensor, " pictures"]:
+        """Return the raw reward of every image for its prompt, once."""
+        images, prompts = comparisons.pictures()
+        chunks = zip(images.split(CHUNK), prompts.split(CHUNK), strict=True)
+        return torch.cat(
+            [self.reward.head(self.features.images(i), self.features.prompts(p)) for i, p in chunks]
+        )
+
+    def _losses(
+        self, margins: Float[Tensor, " pairs"], comparisons: Comparisons, *, smoothing: float
+    ) -> Float[Tensor, " pairs"]:
+        return preference_loss(
+            margins,
+            self.reward.tie_logit,
+            comparisons.targets.to(margins.device),
+            ties=self.reward.ties,
+            smoothing=smoothing,
+        )
+
+    def _update(self, batch: Comparisons, optimiser: torch.optim.Optimizer) -> float:
+        losses = self._losses(self.margins(batch), batch, smoothing=self.config.label_smoothing)
+        loss = losses.mean()
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.reward.trained_parameters().values(), GRADIENT_NORM)
+        optimiser.step()
+        return loss.item()
+
+    def _look(self, held_out: Comparisons, state: TrainingState) -> Look:
+        """See what held-out comparisons say at every share of the way; the weights stay."""
+        fitted = self.reward.copy_trained_weights()
+        margins, losses = [], []
+        for share in self.shares:
+            self.reward.load_trained_weights(between(self.untouched, fitted, share))
+            margins.append(self.all_margins(held_out))
+            losses.append(self._losses(margins[-1], held_out, smoothing=0.0).detach().mean())
+        self.reward.load_trained_weights(fitted)
+        return Look(
+            update=state.update,
+            train_loss=float(np.mean(state.losses)) if state.losses else None,
+            losses=torch.stack(losses).cpu(),
+            margins=torch.stack(margins).cpu(),
+            probability_a=torch.stack([self.reward.probability_a(m) for m in margins]).cpu(),
+        )
+
+    def _is_stale(self, state: TrainingState) -> bool:
+        if not state.looks:
+            return False
+        best = min(state.looks, key=lambda look: float(look.losses.min()))
+        return state.update - best.update >= self.config.patience * self.config.evaluate_every
+
+
+def schedule(update: int, num_updates: int) -> float:
+    """Return the share of the peak learning rate: linear warm-up, then a cosine to zero."""
+    warmup = max(1, round(WARMUP_FRACTION * num_updates))
+    if update < warmup:
+        return (update + 1) / warmup
+    progress = (update - warmup) / max(1, num_updates - warmup)
+    return 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def batch_rows(update: int, num_rows: int, batch_size: int, seed: int) -> Int[Tensor, " batch"]:
+    """Return the rows of one update: the next part of an endless series of shuffles."""
+    first, last = update * batch_size, (update + 1) * batch_size
+    orders = [
+        np.random.default_rng([seed, shuffle]).permutation(num_rows)
+        for shuffle in range(first // num_rows, (last - 1) // num_rows + 1)
+    ]
+    skipped = first // num_rows * num_rows
+    return torch.from_numpy(np.concatenate(orders)[first - skipped : last - skipped])
+
+
+def _make_optimiser(reward: LearnedReward, config: TrainingConfig) -> torch.optim.AdamW:
+    """Group the weights: matrices decay, vectors do not, scalars have their own rate."""
+    weights = list(reward.trained_parameters().values())
+    rates = [config.learning_rate, config.learning_rate, config.scalar_learning_rate]
+    decays = [config.weight_decay, 0.0, 0.0]
+    members = [
+        [weight for weight in weights if weight.ndim >= 2],
+        [weight for weight in weights if weight.ndim == 1],
+        [weight for weight in weights if weight.ndim == 0],
+    ]
+    groups = [
+        {"params": group, "lr": rate, "peak": rate, "weight_decay": decay}
+        for group, rate, decay in zip(members, rates, decays, strict=True)
+    ]
+    return torch.optim.AdamW(groups)
+
+
+def _set_learning_rate(optimiser: torch.optim.Optimizer, share: float) -> None:
+    for group in optimiser.param_groups:
+        group["lr"] = group["peak"] * share
