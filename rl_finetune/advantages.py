@@ -1,0 +1,77 @@
+"""From rewards to advantages: how much better an image is than its prompt's usual.
+
+Statistics are kept per prompt id, never per decoded text, which truncation can make equal for
+different prompts. They are exact over a window of the prompt's latest rewards, in double precision.
+"""
+
+import math
+from collections import defaultdict, deque
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from rl_finetune.config import AdvantageConfig
+
+_TINY = 1e-6
+
+
+class PromptStatistics:
+    """Mean and standard deviation of each prompt's latest rewards."""
+
+    def __init__(self, window: int) -> None:
+        self._window = window
+        self._rewards: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=window))
+
+    def update(self, prompt_ids: list[str], rewards: Float[Tensor, " batch"]) -> None:
+        """Remember rewards; each prompt forgets all but its latest."""
+        for prompt_id, reward in zip(prompt_ids, rewards.tolist(), strict=True):
+            self._rewards[prompt_id].append(reward)
+
+    def mean(self, prompt_id: str) -> float:
+        """Return the mean of the prompt's rewards, which must have been seen."""
+        return math.fsum(self._rewards[prompt_id]) / len(self._rewards[prompt_id])
+
+    def variance(self, prompt_id: str) -> float:
+        """Return the population variance of the prompt's rewards, which must have been seen."""
+        mean = self.mean(prompt_id)
+        deviations = [(reward - mean) ** 2 for reward in self._rewards[prompt_id]]
+        return math.fsum(deviations) / len(deviations)
+
+    def state_dict(self) -> dict[str, list[float]]:
+        """Return all that is remembered."""
+        return {prompt_id: list(rewards) for prompt_id, rewards in self._rewards.items()}
+
+    def load_state_dict(self, state: dict[str, list[float]]) -> None:
+        """Continue from what `state_dict` returned."""
+        self._rewards.clear()
+        for prompt_id, rewards in state.items():
+            self._rewards[prompt_id].extend(rewards)
+
+
+def compute_advantages(
+    rewards: Float[Tensor, " batch"],
+    prompt_ids: list[str],
+    running: PromptStatistics,
+    config: AdvantageConfig,
+) -> Float[Tensor, " batch"]:
+    """Normalise rewards per prompt, and let the running statistics remember them.
+
+    With baseline "group" only these rewards count, and the advantages of a prompt sum to zero.
+    A nearly constant prompt's deviation is floored, so that its noise is not blown up.
+    """
+    running.update(prompt_ids, rewards)
+    statistics = running
+    if config.baseline == "group":
+        statistics = PromptStatistics(len(rewards))
+        statistics.update(prompt_ids, rewards)
+    present = sorted(set(prompt_ids))
+    variances = {prompt_id: statistics.variance(prompt_id) for prompt_id in present}
+    typical = math.sqrt(math.fsum(variances.values()) / len(present))
+    floor = max(config.std_floor * typical, _TINY)
+    advantages = [
+        (reward - statistics.mean(prompt_id)) / max(math.sqrt(variances[prompt_id]), floor)
+        for reward, prompt_id in zip(rewards.tolist(), prompt_ids, strict=True)
+    ]
+    limit = config.max_advantage
+    return torch.tensor(advantages, dtype=torch.float32).clamp(-limit, limit)

@@ -1,0 +1,131 @@
+"""Checkpoints: everything a run needs to go on as if it had never stopped.
+
+A checkpoint is a folder checkpoints/<iteration>/ with state.pt and the adapter in diffusers' format
+(so that it also serves as `--adapter`). It is written aside and renamed; the newest two are kept.
+Prompts, image seeds and trained steps are functions of the run's seed and the iteration, so no
+generator of ours has a state to keep; those of torch, numpy and Python, which a user's reward may
+draw from, are kept.
+"""
+
+import io
+import pickle
+import random
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from data.errors import PolicyError
+from data.files import write_atomically
+from rl_finetune.advantages import PromptStatistics
+from rl_finetune.policy import DiffusionPolicy
+
+_NUM_KEPT = 2
+_STATE = "state.pt"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingState:
+    """What changes while a run trains."""
+
+    policy: DiffusionPolicy
+    optimiser: torch.optim.Optimizer
+    statistics: PromptStatistics
+
+
+class Checkpoints:
+    """The checkpoints of one run folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def newest(self) -> Path | None:
+        """Return the newest checkpoint's folder."""
+        found = self._all()
+        return found[-1] if found else None
+
+    def save(self, state: TrainingState, iteration: int) -> None:
+        """Write the checkpoint of a finished iteration, then drop those that are too old."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        final = self._folder / f"{iteration:06d}"
+        aside = self._folder / f".{iteration:06d}.partial"
+        for leftover in (aside, final):
+            shutil.rmtree(leftover, ignore_errors=True)
+        buffer = io.BytesIO()
+        torch.save(_pack(state, iteration), buffer)
+        write_atomically(aside / _STATE, buffer.getvalue())
+        state.policy.save_adapter(aside)
+        aside.rename(final)
+        for old in self._all()[:-_NUM_KEPT]:
+            shutil.rmtree(old)
+
+    def load_newest(self, state: TrainingState) -> int:
+        """Put the newest checkpoint back in place and return its iteration; 0 if there is none.
+
+        Raises `PolicyError` where it cannot be read or was made with another base or rank.
+        """
+        newest = self.newest()
+        if newest is None:
+            return 0
+        try:
+            packed = torch.load(newest / _STATE, map_location="cpu", weights_only=True)
+        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            raise PolicyError(
+                f"{newest} cannot be read; delete it to go on from the checkpoint before"
+            ) from error
+        if packed["base"] != state.policy.fingerprint():
+            raise PolicyError(f"{newest} was made with another base; expected the same --policy")
+        _unpack(packed, state)
+        return packed["iteration"]
+
+    def _all(self) -> list[Path]:
+        return sorted(self._folder.glob("[0-9]*")) if self._folder.is_dir() else []
+
+
+def _pack(state: TrainingState, iteration: int) -> dict[str, Any]:
+    parameters = state.policy.adapter_parameters()
+    return {
+        "iteration": iteration,
+        "base": state.policy.fingerprint(),
+        "adapter": {name: p.detach().cpu() for name, p in parameters.items()},
+        "optimiser": state.optimiser.state_dict(),
+        "statistics": state.statistics.state_dict(),
+        "random": _random_state(),
+    }
+
+
+def _unpack(packed: dict[str, Any], state: TrainingState) -> None:
+    parameters = state.policy.adapter_parameters()
+    saved = packed["adapter"]
+    shapes = {name: tuple(p.shape) for name, p in parameters.items()}
+    if shapes != {name: tuple(p.shape) for name, p in saved.items()}:
+        raise PolicyError("the checkpoint's adapter has another rank; expected the same lora.rank")
+    with torch.no_grad():
+        for name, parameter in parameters.items():
+            parameter.copy_(saved[name])
+    state.optimiser.load_state_dict(packed["optimiser"])
+    state.statistics.load_state_dict(packed["statistics"])
+    _set_random_state(packed["random"])
+
+
+def _random_state() -> dict[str, Any]:
+    # The global generators, because a user's reward may draw from them.
+    name, keys, *rest = np.random.get_state()  # noqa: NPY002
+    return {
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "numpy": (name, torch.from_numpy(np.asarray(keys).astype(np.int64)), *rest),
+        "python": random.getstate(),
+    }
+
+
+def _set_random_state(saved: dict[str, Any]) -> None:
+    name, keys, *rest = saved["numpy"]
+    torch.set_rng_state(saved["torch"])
+    if torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(saved["cuda"])
+    np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))  # noqa: NPY002
+    random.setstate(saved["python"])

@@ -1,0 +1,187 @@
+"""What a tuning run is told: one frozen dataclass per part, defaults that suit the emoji world.
+
+Validation happens here and names field and value; nothing in this module imports torch.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+GuidanceGradient = Literal["both", "conditional"]
+Precision = Literal["fp32", "bf16"]
+
+
+def _require(condition: bool, name: str, value: object, expected: str) -> None:
+    if not condition:
+        raise ValueError(f"{name} must be {expected}, got {value!r}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SamplingConfig:
+    """How an iteration's images are drawn."""
+
+    num_steps: int = 10
+    """Denoising steps per image."""
+    guidance: float = 2.0
+    """Classifier-free guidance weight, the same in rollout, update and KL; 1 means none."""
+    eta: float = 1.0
+    """Noise of the DDIM sampler, in (0, 1]: 1 is the paper's. Policy gradients need it above 0."""
+    num_prompts: int = 4
+    """Prompts per iteration; when the prompt set is larger, they take turns."""
+    num_images_per_prompt: int = 12
+    """Images per prompt and iteration."""
+    batch_size: int = 48
+    """Images denoised together: memory against speed, no effect on results but rounding."""
+
+    def __post_init__(self) -> None:
+        for name in ("num_steps", "num_prompts", "num_images_per_prompt", "batch_size"):
+            _require(getattr(self, name) >= 1, f"sampling.{name}", getattr(self, name), ">= 1")
+        _require(self.guidance >= 1, "sampling.guidance", self.guidance, ">= 1 (1 is none)")
+        _require(
+            0 < self.eta <= 1,
+            "sampling.eta",
+            self.eta,
+            "in (0, 1]: a policy gradient needs a sampler with noise",
+        )
+
+    @property
+    def num_images(self) -> int:
+        """Images per iteration."""
+        return self.num_prompts * self.num_images_per_prompt
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoraConfig:
+    """The adapter that is trained; everything else of the policy is frozen."""
+
+    rank: int = 4
+    """Rank of the low-rank update of every attention projection of the UNet."""
+
+    def __post_init__(self) -> None:
+        _require(self.rank >= 1, "lora.rank", self.rank, ">= 1")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ObjectiveConfig:
+    """DPOK's objective (Eq. 9) with PPO's pessimistic clip; `kl_weight` 0 makes it DDPO."""
+
+    reward_weight: float = 1.0
+    """Weight alpha of the reward; advantages are normalised, so only kl_weight / alpha matters."""
+    kl_weight: float = 0.01
+    """Weight beta of the KL to the base, in advantage units per nat of one denoising step."""
+    kl_in: Literal["loss", "reward"] = "loss"
+    """Charge the KL as a term of the loss (Eq. 9), or subtract its estimate from the reward."""
+    clip_nats: float = 0.2
+    """Half-width of PPO's trust region: nats of one step's joint log-prob, whatever the size."""
+    num_train_steps: int | None = 6
+    """Denoising steps trained per image, drawn anew and re-weighted; none given trains them all."""
+    guidance_gradient: GuidanceGradient = "both"
+    """Branches of guidance that carry gradient: both, or only the conditional (cheaper)."""
+
+    def __post_init__(self) -> None:
+        for name in ("reward_weight", "kl_weight"):
+            _require(getattr(self, name) >= 0, f"objective.{name}", getattr(self, name), ">= 0")
+        _require(self.clip_nats > 0, "objective.clip_nats", self.clip_nats, "> 0")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AdvantageConfig:
+    """How rewards become advantages, per prompt."""
+
+    baseline: Literal["running", "group"] = "running"
+    """Statistics of the prompt's latest `window` rewards, or of this iteration's alone."""
+    window: int = 48
+    """Rewards per prompt that the running statistics remember."""
+    std_floor: float = 0.1
+    """A prompt's standard deviation counts as at least this share of the typical prompt's."""
+    max_advantage: float = 5.0
+    """Advantages are clipped to this many standard deviations."""
+
+    def __post_init__(self) -> None:
+        _require(self.window >= 2, "advantage.window", self.window, ">= 2")
+        _require(self.std_floor >= 0, "advantage.std_floor", self.std_floor, ">= 0")
+        _require(self.max_advantage > 0, "advantage.max_advantage", self.max_advantage, "> 0")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OptimiserConfig:
+    """AdamW on the adapter."""
+
+    learning_rate: float = 5e-4
+    """Step size."""
+    weight_decay: float = 0.0
+    """Decoupled weight decay."""
+    max_grad_norm: float = 1.0
+    """The gradient is scaled down to this norm."""
+    num_updates: int = 3
+    """Updates that share out an iteration's denoising steps among them."""
+    num_passes: int = 1
+    """Times an iteration goes through its denoising steps."""
+    batch_size: int = 48
+    """Denoising steps per network pass; gradients accumulate, so only memory depends on it."""
+
+    def __post_init__(self) -> None:
+        for name in ("learning_rate", "max_grad_norm"):
+            _require(getattr(self, name) > 0, f"optimiser.{name}", getattr(self, name), "> 0")
+        for name in ("num_updates", "num_passes", "batch_size"):
+            _require(getattr(self, name) >= 1, f"optimiser.{name}", getattr(self, name), ">= 1")
+        _require(self.weight_decay >= 0, "optimiser.weight_decay", self.weight_decay, ">= 0")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GalleryConfig:
+    """Sample grids at fixed seeds: what the numbers look like."""
+
+    every: int = 10
+    """Iterations between grids; one is drawn before the first iteration and one at the end."""
+    num_prompts: int = 4
+    """Rows: the first prompts of the set."""
+    num_images_per_prompt: int = 6
+    """Columns: seeds 0, 1, 2, ..."""
+
+    def __post_init__(self) -> None:
+        for name in ("every", "num_prompts", "num_images_per_prompt"):
+            _require(getattr(self, name) >= 1, f"gallery.{name}", getattr(self, name), ">= 1")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TuneConfig:
+    """One tuning run: a policy, a reward, prompts, and how to move the one towards the other."""
+
+    policy: str = ""
+    """Stable Diffusion 1.x or 2.x in diffusers' format: a folder or a hub id; in a workspace also a
+    policy's name."""
+    adapter: str = ""
+    """Folder of a LoRA adapter to continue from; the KL stays relative to the bare base."""
+    reward: str = ""
+    """Folder written by reward_training.fit, clip:PATH, or module:callable; in a workspace also a
+    reward model's name."""
+    prompts: str = "emoji"
+    """Prompt set: a name that data.prompts knows or a YAML file. Unseen prompts are left out."""
+    iterations: int = 40
+    """Times to collect images and update the adapter."""
+    seed: int = 0
+    """Decides prompts, image seeds, trained steps and the adapter's first weights."""
+    precision: Precision = "fp32"
+    """Arithmetic of the UNet; latents, log-probs and the adapter are fp32 always."""
+    gradient_checkpointing: bool = False
+    """Trade time for memory in the update."""
+    checkpoint_every: int = 1
+    """Iterations between checkpoints; the newest two are kept."""
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    lora: LoraConfig = field(default_factory=LoraConfig)
+    objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
+    advantage: AdvantageConfig = field(default_factory=AdvantageConfig)
+    optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+    gallery: GalleryConfig = field(default_factory=GalleryConfig)
+
+    def __post_init__(self) -> None:
+        for name in ("iterations", "checkpoint_every"):
+            _require(getattr(self, name) >= 1, name, getattr(self, name), ">= 1")
+        _require(self.seed >= 0, "seed", self.seed, ">= 0")
+        steps = self.objective.num_train_steps
+        _require(
+            steps is None or steps >= self.optimiser.num_updates,
+            "objective.num_train_steps",
+            steps,
+            f"at least optimiser.num_updates, {self.optimiser.num_updates}, which share them",
+        )

@@ -1,0 +1,127 @@
+"""What a run reports per iteration: one typed record, one line of metrics.jsonl."""
+
+import dataclasses
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from data.files import write_atomically
+from rl_finetune.rollout import Rollout
+from rl_finetune.updates import UpdateReport
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IterationMetrics:
+    """One iteration. Rewards and KL are of the policy that sampled, before its updates."""
+
+    iteration: int
+    """Counted from 1."""
+    num_images: int
+    """Images sampled, and rewards asked for, in all iterations so far."""
+    reward: float
+    """Mean over the iteration's images."""
+    reward_std: float
+    reward_by_prompt: dict[str, float]
+    """Mean reward of each prompt, by its text."""
+    kl: float
+    """KL to the base in nats, summed over steps (estimated from some) and averaged over images."""
+    kl_by_step: list[float | None]
+    """Mean KL of each denoising step in nats; none where the iteration trained on no such step."""
+    loss: float
+    """Mean over updates."""
+    grad_norm: float
+    """Mean over updates, before clipping to max_grad_norm."""
+    ratio: float
+    """Mean density ratio of a step to the policy that sampled, over all updates."""
+    ratio_max: float
+    ratio_by_step: list[float | None]
+    clip_fraction: float
+    """Share of steps whose ratio left the trust region."""
+    live_fraction: float
+    """Share of steps whose reward term had a gradient."""
+    seconds_sample: float
+    seconds_score: float
+    seconds_update: float
+
+
+def make_record(
+    *,
+    iteration: int,
+    rollout: Rollout,
+    rewards: Float[Tensor, " images"],
+    chosen: Int[Tensor, "images chosen"],
+    kl: Float[Tensor, "images chosen"],
+    reports: list[UpdateReport],
+    seconds: tuple[float, float, float],
+) -> IterationMetrics:
+    """Summarise one iteration; `kl` belongs to `chosen`, `seconds` are in the record's order."""
+    terms = [term for report in reports for term in report.terms]
+    ratio = torch.cat([term.ratio for term in terms])
+    trained = torch.cat([report.indices for report in reports])
+    num_steps = rollout.schedule.num_steps
+    return IterationMetrics(
+        iteration=iteration,
+        num_images=iteration * len(rollout.seeds),
+        reward=rewards.mean().item(),
+        reward_std=rewards.std(unbiased=False).item(),
+        reward_by_prompt=_mean_by_prompt(rollout, rewards),
+        kl=len(rollout.schedule.stochastic_steps) * kl.mean().item(),
+        kl_by_step=_mean_by_step(kl.flatten(), chosen.flatten(), num_steps),
+        loss=math.fsum(report.loss for report in reports) / len(reports),
+        grad_norm=math.fsum(report.grad_norm for report in reports) / len(reports),
+        ratio=ratio.mean().item(),
+        ratio_max=ratio.max().item(),
+        ratio_by_step=_mean_by_step(ratio, trained, num_steps),
+        clip_fraction=torch.cat([term.is_clipped for term in terms]).float().mean().item(),
+        live_fraction=torch.cat([term.is_live for term in terms]).float().mean().item(),
+        seconds_sample=seconds[0],
+        seconds_score=seconds[1],
+        seconds_update=seconds[2],
+    )
+
+
+def _mean_by_prompt(rollout: Rollout, rewards: Float[Tensor, " images"]) -> dict[str, float]:
+    by_prompt: dict[str, list[float]] = {}
+    for prompt, reward in zip(rollout.prompts, rewards.tolist(), strict=True):
+        by_prompt.setdefault(prompt.text, []).append(reward)
+    return {text: math.fsum(r) / len(r) for text, r in by_prompt.items()}
+
+
+def _mean_by_step(
+    values: Float[Tensor, " batch"], indices: Int[Tensor, " batch"], num_steps: int
+) -> list[float | None]:
+    groups = [values.cpu()[indices == index] for index in range(num_steps)]
+    return [group.mean().item() if len(group) else None for group in groups]
+
+
+class MetricsFile:
+    """metrics.jsonl of a run folder: one line per finished iteration, none twice."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self) -> list[IterationMetrics]:
+        """Return the finished iterations; a line that a kill cut short does not count."""
+        if not self._path.exists():
+            return []
+        *lines, _cut_short = self._path.read_text(encoding="utf-8").split("\n")
+        return [IterationMetrics(**json.loads(line)) for line in lines]
+
+    def keep_until(self, iteration: int) -> None:
+        """Drop what came after a checkpoint, so that resuming doubles nothing."""
+        kept = [record for record in self.read() if record.iteration <= iteration]
+        write_atomically(self._path, "".join(_line(record) for record in kept))
+
+    def append(self, record: IterationMetrics) -> None:
+        """Add one iteration."""
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(_line(record))
+
+
+def _line(record: IterationMetrics) -> str:
+    return json.dumps(dataclasses.asdict(record), ensure_ascii=False) + "\n"

@@ -1,0 +1,87 @@
+"""DPOK's objective, term by term of Eq. 9, with PPO's pessimistic clip.
+
+Per transition, with advantage A, ratio rho = p / p_old of one denoising step and the exact step KL:
+
+    alpha max(-A rho, -A clamp(rho, e^-c, e^c)) + beta KL(p || p_ref)
+
+Its gradient at rho = 1 is -alpha A grad log p + beta grad KL: Eq. 9. That equation charges each
+step's KL to the step itself and not to the actions that led there: a truncated gradient of an upper
+bound of the images' KL (Lemma 4.2). With the KL in the reward instead, its score-function estimate
+charges every action, at the price of more variance. beta = 0 is DDPO.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from rl_finetune import denoising
+from rl_finetune.config import ObjectiveConfig
+from rl_finetune.denoising import Step
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """The objective of each transition and what it is made of; only `loss` carries gradient."""
+
+    loss: Float[Tensor, " batch"]
+    ratio: Float[Tensor, " batch"]
+    is_clipped: Bool[Tensor, " batch"]
+    """The ratio is outside the trust region."""
+    is_live: Bool[Tensor, " batch"]
+    """The policy term has a gradient: inside the region, or outside it on the losing side."""
+
+
+def dpok(
+    prediction: Float[Tensor, "batch channels height width"],
+    old_prediction: Float[Tensor, "batch channels height width"],
+    reference: Float[Tensor, "batch channels height width"],
+    noise: Float[Tensor, "batch channels height width"],
+    advantages: Float[Tensor, " batch"],
+    step: Step,
+    config: ObjectiveConfig,
+) -> Terms:
+    """Return the terms of DPOK's loss (Eq. 9) for transitions that `noise` made of p_old."""
+    log_ratio = denoising.log_ratio(prediction, old_prediction, noise, step)
+    loss = config.reward_weight * pessimistic_loss(log_ratio, advantages, config.clip_nats)
+    if config.kl_in == "loss":
+        loss = loss + config.kl_weight * denoising.step_kl(prediction, reference, step)
+    log_ratio = log_ratio.detach()
+    is_clipped = log_ratio.abs() > config.clip_nats
+    return Terms(
+        loss=loss,
+        ratio=log_ratio.exp(),
+        is_clipped=is_clipped,
+        is_live=~(is_clipped & (log_ratio * advantages > 0)),
+    )
+
+
+def pessimistic_loss(
+    log_ratio: Float[Tensor, " batch"], advantages: Float[Tensor, " batch"], clip_nats: float
+) -> Float[Tensor, " batch"]:
+    """Return PPO's clipped loss, the worse of the clipped and the unclipped one (PPO, Eq. 7)."""
+    clipped = log_ratio.clamp(-clip_nats, clip_nats)
+    return torch.maximum(-advantages * log_ratio.exp(), -advantages * clipped.exp())
+
+
+def estimate_of_sum(losses: Float[Tensor, " batch"], num_steps: int) -> Float[Tensor, ""]:
+    """Estimate the mean over images of the sum over all `num_steps` trained-on steps.
+
+    Without bias where every step of every image is equally likely to be among the transitions.
+    """
+    return num_steps * losses.mean()
+
+
+def penalised_rewards(
+    rewards: Float[Tensor, " images"],
+    log_ratio_to_reference: Float[Tensor, "images steps"],
+    config: ObjectiveConfig,
+) -> Float[Tensor, " images"]:
+    """Subtract beta / alpha times the trajectory's log-ratio, whose mean is the summed step KL.
+
+    The sampled log-ratio and not the KL itself: times the score it gives both parts of the KL's
+    gradient, the direct one and the one through the states visited.
+    """
+    weight = config.kl_weight / config.reward_weight
+    return rewards - weight * log_ratio_to_reference.sum(1)

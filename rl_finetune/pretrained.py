@@ -1,0 +1,115 @@
+"""Opening Stable Diffusion 1.x and 2.x in diffusers' folder format, part by part, in fp32."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar, cast
+
+import torch
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+from safetensors import SafetensorError
+from transformers import CLIPTextModel, CLIPTokenizer
+from transformers.utils import logging as transformers_logging
+
+from data.errors import PolicyError
+
+PartT = TypeVar("PartT")
+
+_PIPELINE = "StableDiffusionPipeline"
+_NUM_BYTES = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class StableDiffusionParts:
+    """The networks of one model, frozen and in evaluation mode, and its scheduler's config."""
+
+    unet: UNet2DConditionModel
+    vae: AutoencoderKL
+    text_encoder: CLIPTextModel
+    tokenizer: CLIPTokenizer
+    scheduler_config: dict[str, object]
+
+
+def open_parts(base: str, device: torch.device) -> StableDiffusionParts:
+    """Open a folder or a hub id; `PolicyError` says which part is missing or unreadable."""
+    if Path(base).exists() or not _could_be_hub_id(base):
+        _check_folder(Path(base))
+    fp32 = torch.float32
+    with _no_progress_bars():
+        unet = _open(
+            UNet2DConditionModel.from_pretrained,
+            base,
+            "unet",
+            torch_dtype=fp32,
+            use_safetensors=None,
+        )
+        vae = _open(AutoencoderKL.from_pretrained, base, "vae", torch_dtype=fp32)
+        text_encoder = _open(CLIPTextModel.from_pretrained, base, "text_encoder", dtype=fp32)
+        tokenizer = _open(_load_tokenizer, base, "tokenizer")
+        scheduler = _open(_load_scheduler_config, base, "scheduler")
+    networks: list[torch.nn.Module] = [unet, vae, text_encoder]
+    for network in networks:
+        network.requires_grad_(False).eval().float().to(device=device)
+    return StableDiffusionParts(
+        unet=unet,
+        vae=vae,
+        text_encoder=text_encoder,
+        tokenizer=tokenizer,
+        # StableDiffusionPipeline makes the same two corrections to old configs.
+        scheduler_config={**scheduler, "steps_offset": 1, "clip_sample": False},
+    )
+
+
+def _load_tokenizer(base: str, subfolder: str) -> CLIPTokenizer:
+    tokenizer = CLIPTokenizer.from_pretrained(base, subfolder=subfolder)
+    if (
+        len(tokenizer) < _NUM_BYTES
+    ):  # transformers makes up an empty one where the files are missing
+        raise OSError("no vocabulary is there")
+    return tokenizer
+
+
+def _load_scheduler_config(base: str, subfolder: str) -> dict[str, object]:
+    return cast(dict[str, object], DDIMScheduler.load_config(base, subfolder=subfolder))
+
+
+def _could_be_hub_id(base: str) -> bool:
+    return base.count("/") == 1 and not base.startswith(("/", ".", "~"))
+
+
+def _check_folder(folder: Path) -> None:
+    index = folder / "model_index.json"
+    if not folder.is_dir():
+        raise PolicyError(f"{folder}: no such folder; expected a Stable Diffusion model")
+    if not index.is_file():
+        raise PolicyError(f"{folder}: no model_index.json; expected a model in diffusers' format")
+    try:
+        pipeline = json.loads(index.read_text(encoding="utf-8")).get("_class_name")
+    except (ValueError, AttributeError):
+        raise PolicyError(f"{index}: not readable as JSON; copy the model again") from None
+    if pipeline != _PIPELINE:
+        raise PolicyError(f"{folder} is a {pipeline}; supported is {_PIPELINE} (1.x and 2.x)")
+
+
+def _open(opener: Callable[..., PartT], base: str, part: str, **options: object) -> PartT:
+    try:
+        return opener(base, subfolder=part, **options)
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise PolicyError(f"{base}: cannot open its {part}: {reason}") from error
+
+
+@contextmanager
+def _no_progress_bars() -> Iterator[None]:
+    """Keep transformers from drawing a bar per network, which takes milliseconds to load."""
+    was_on = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if was_on:
+            transformers_logging.enable_progress_bar()

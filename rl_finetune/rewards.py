@@ -1,0 +1,98 @@
+"""Rewards: what a run is told to make larger, opened from a string and checked at every call."""
+
+import importlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from data.errors import RewardError
+
+_FORMS = "a folder written by reward_training.fit, clip:PATH or module:callable"
+
+
+@runtime_checkable
+class Reward(Protocol):
+    """A scalar per image and prompt; larger is better."""
+
+    def __call__(
+        self, images: Float[Tensor, "batch 3 height width"], prompts: list[str]
+    ) -> Float[Tensor, " batch"]:
+        """Return the reward of each image, in [0, 1] per channel, with its prompt."""
+        ...
+
+
+def open_reward(reward: str, *, device: str | torch.device = "cpu") -> Reward:
+    """Open a reward from what the command line calls it.
+
+    Raises `RewardError` for a text of another form, a folder that is no reward model, and a
+    callable that cannot be imported.
+    """
+    kind, colon, rest = reward.partition(":")
+    if reward and Path(reward).is_dir():
+        return _open_reward_model(reward, device)
+    if kind == "clip" and colon:
+        return _open_clip(rest, device)
+    if colon and rest.isidentifier():
+        return _import_callable(kind, rest)
+    raise RewardError(f"reward {reward!r}: no such folder; expected {_FORMS}")
+
+
+def _open_reward_model(folder: str, device: str | torch.device) -> Reward:
+    import reward_training
+
+    return reward_training.load(Path(folder), device=str(device))
+
+
+def _open_clip(backbone: str, device: str | torch.device) -> Reward:
+    from reward_training.clip_similarity import ClipSimilarity
+
+    return ClipSimilarity(backbone, device=str(device))
+
+
+def _import_callable(module: str, name: str) -> Reward:
+    """Import the user's function, or make an instance of the user's class."""
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        found: object = getattr(importlib.import_module(module), name)
+    except ImportError as error:
+        raise RewardError(f"reward {module}:{name}: cannot be imported ({error})") from error
+    except AttributeError:
+        raise RewardError(f"reward {module}:{name}: {module} has no {name}") from None
+    instance = found() if isinstance(found, type) else found
+    if not isinstance(instance, Reward):
+        raise RewardError(f"reward {module}:{name} is a {type(found).__name__}, not a callable")
+    return instance
+
+
+@torch.no_grad()
+def score(
+    reward: Reward | Callable[..., object],
+    images: Float[Tensor, "batch 3 height width"],
+    prompts: list[str],
+) -> Float[Tensor, " batch"]:
+    """Return the rewards of one batch on the CPU in fp32.
+
+    Raises `RewardError` unless there is exactly one finite number per image.
+    """
+    rewards = reward(images, prompts)
+    if not isinstance(rewards, Tensor):
+        raise RewardError(f"the reward returned a {type(rewards).__name__}; expected a tensor")
+    if rewards.shape != (len(images),):
+        raise RewardError(
+            f"the reward returned shape {tuple(rewards.shape)} for {len(images)} images; "
+            f"expected ({len(images)},)"
+        )
+    rewards = rewards.detach().cpu().float()
+    if not rewards.isfinite().all():
+        worst = int(torch.nonzero(~rewards.isfinite())[0, 0])
+        raise RewardError(
+            f"the reward is {rewards[worst].item()} for image {worst} of {len(images)}, "
+            f"prompt {prompts[worst]!r}; expected a finite number"
+        )
+    return rewards

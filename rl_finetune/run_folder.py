@@ -1,0 +1,84 @@
+"""A run's folder: config, environment, metrics.jsonl, checkpoints/, samples/ and adapter/."""
+
+import dataclasses
+import importlib.metadata
+import json
+import platform
+import shutil
+from pathlib import Path
+
+import torch
+
+from data.config_file import dump_yaml, load_yaml
+from data.errors import ConfigError
+from data.files import write_atomically
+from rl_finetune.checkpoint import Checkpoints
+from rl_finetune.config import TuneConfig
+from rl_finetune.metrics import MetricsFile
+from rl_finetune.policy import DiffusionPolicy
+
+_PACKAGES = ("tastemaker", "torch", "diffusers", "transformers", "peft", "accelerate", "numpy")
+_MAY_CHANGE = ("iterations", "checkpoint_every", "gallery")
+
+
+class RunFolder:
+    """One run on disk."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config_path = path / "config.yaml"
+        self.adapter = path / "adapter"
+        self.metrics = MetricsFile(path / "metrics.jsonl")
+        self.checkpoints = Checkpoints(path / "checkpoints")
+
+    def gallery_path(self, iteration: int) -> Path:
+        """Return where the sample grid of an iteration is."""
+        return self.path / "samples" / f"{iteration:06d}.png"
+
+    def check(self, config: TuneConfig, *, resume: bool) -> None:
+        """Make sure that a run with this config may start or go on here; nothing is written.
+
+        Raises `ConfigError` for a folder in use, and for a resumed run whose config has changed in
+        more than its length and what it writes.
+        """
+        if self.config_path.exists():
+            if not resume:
+                raise ConfigError(
+                    f"{self.path} holds a run already: add --resume to go on with it, or choose "
+                    "another --out"
+                )
+            _refuse_changes(load_yaml(TuneConfig, self.config_path), config, self.path)
+        elif self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise ConfigError(f"{self.path} is in use and holds no run; choose another --out")
+
+    def write_about(self, config: TuneConfig, device: torch.device) -> None:
+        """Write the config, from which the run can be repeated, and what it runs on."""
+        environment = {
+            "python": platform.python_version(),
+            "system": f"{platform.system()} {platform.machine()}",
+            "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+            "num_threads": torch.get_num_threads(),
+            "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
+        }
+        text = json.dumps(environment, indent=2, sort_keys=True)
+        write_atomically(self.path / "environment.json", f"{text}\n")
+        dump_yaml(config, self.config_path)
+
+    def publish_adapter(self, policy: DiffusionPolicy, model_card: str) -> None:
+        """Write the final adapter with its model card, whole or not at all."""
+        aside = self.path / ".adapter.partial"
+        shutil.rmtree(aside, ignore_errors=True)
+        policy.save_adapter(aside)
+        write_atomically(aside / "README.md", model_card)
+        shutil.rmtree(self.adapter, ignore_errors=True)
+        aside.rename(self.adapter)
+
+
+def _refuse_changes(saved: TuneConfig, given: TuneConfig, path: Path) -> None:
+    before, after = dataclasses.asdict(saved), dataclasses.asdict(given)
+    for section, value in before.items():
+        if section not in _MAY_CHANGE and after[section] != value:
+            raise ConfigError(
+                f"{path} was started with {section} {value}, not {after[section]}: resume it as it "
+                "was, or choose another --out"
+            )

@@ -1,0 +1,170 @@
+"""Tuning: collect, score, advantages, updates, log, gallery, checkpoint; and once more."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from data.errors import RewardError, TastemakerError
+from data.files import sha256_of
+from rl_finetune.adapter import ADAPTER_FILE
+from rl_finetune.advantages import compute_advantages
+from rl_finetune.config import TuneConfig
+from rl_finetune.gallery import draw_gallery, save_gallery
+from rl_finetune.metrics import IterationMetrics, make_record
+from rl_finetune.model_card import make_model_card
+from rl_finetune.objective import penalised_rewards
+from rl_finetune.plan import plan_iteration
+from rl_finetune.reference import reference_predictions, rollout_kl, rollout_log_ratio
+from rl_finetune.rewards import score
+from rl_finetune.rollout import collect, shuffle_steps
+from rl_finetune.run_folder import RunFolder
+from rl_finetune.session import Session, open_session
+from rl_finetune.updates import update_on_rollout
+
+
+class TrainingDiverged(TastemakerError):  # noqa: N818
+    """Report a loss or gradient that is not finite, with the last good checkpoint."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuneResult:
+    """What a finished run left behind."""
+
+    folder: Path
+    adapter: Path
+    """Folder in diffusers' LoRA format, with a model card."""
+    adapter_sha256: str
+    """Of the weights' file."""
+    iterations: list[IterationMetrics]
+    """In order; rewards and KL are of the policy before that iteration's updates."""
+
+
+def tune(
+    config: TuneConfig, *, out: Path, resume: bool = False, progress: bool = True
+) -> TuneResult:
+    """Tune a policy towards a reward and leave everything about it in the folder `out`.
+
+    With `resume`, a run that stopped goes on from its newest checkpoint, bit for bit on a CPU; one
+    that finished is left as it is, and where there is none yet it starts. Raises a
+    `TastemakerError` for whatever a user can mend.
+    """
+    folder = RunFolder(out)
+    folder.check(config, resume=resume)
+    session = open_session(config)
+    folder.write_about(config, session.learner.policy.device)
+    done = folder.checkpoints.load_newest(session.state)
+    folder.metrics.keep_until(done)
+    _train(session, folder, done, progress)
+    records = folder.metrics.read()
+    if done < config.iterations or not folder.adapter.exists():
+        folder.publish_adapter(session.learner.policy, make_model_card(config, records))
+    return TuneResult(
+        folder=out,
+        adapter=folder.adapter,
+        adapter_sha256=sha256_of(folder.adapter / ADAPTER_FILE),
+        iterations=records,
+    )
+
+
+def _train(session: Session, folder: RunFolder, done: int, progress: bool) -> None:
+    config = session.config
+    if done == 0:
+        _save_gallery(session, folder, 0)
+    bar = tqdm(
+        range(done + 1, config.iterations + 1),
+        desc="tune",
+        unit="iteration",
+        initial=done,
+        total=config.iterations,
+        disable=not progress,
+    )
+    for iteration in bar:
+        is_last = iteration == config.iterations
+        with _explained(folder, iteration):
+            record = run_iteration(session, iteration)
+            folder.metrics.append(record)
+            if is_last or iteration % config.gallery.every == 0:
+                _save_gallery(session, folder, iteration)
+            if is_last or iteration % config.checkpoint_every == 0:
+                folder.checkpoints.save(session.state, iteration)
+        bar.set_postfix(reward=f"{record.reward:.3f}", kl=f"{record.kl:.2f}")
+
+
+def run_iteration(session: Session, iteration: int) -> IterationMetrics:
+    """Collect images, score them and update the adapter; iterations count from 1."""
+    config, policy = session.config, session.learner.policy
+    plan = plan_iteration(session.prompts, config.sampling, seed=config.seed, iteration=iteration)
+    clock = _Stopwatch()
+    rollout = collect(
+        policy,
+        plan.prompts,
+        plan.seeds,
+        schedule=session.schedule,
+        guidance=config.sampling.guidance,
+        batch_size=config.sampling.batch_size,
+    )
+    seconds_sample = clock.lap()
+    rewards = score(session.reward, rollout.images, [prompt.text for prompt in plan.prompts])
+    seconds_score = clock.lap()
+    order = shuffle_steps(plan.rng, len(plan.seeds), session.schedule.stochastic_steps)
+    is_kl_rewarded = config.objective.kl_in == "reward"
+    chosen = order if is_kl_rewarded else order[:, : session.num_train_steps]
+    reference = reference_predictions(policy, rollout, chosen, config.optimiser.batch_size)
+    charged = rewards
+    if is_kl_rewarded:
+        log_ratio = rollout_log_ratio(rollout, chosen, reference)
+        charged = penalised_rewards(rewards, log_ratio, config.objective)
+    advantages = compute_advantages(
+        charged, rollout.prompt_ids, session.statistics, config.advantage
+    )
+    trained = slice(session.num_train_steps)
+    reports = update_on_rollout(
+        session.learner, rollout, advantages, chosen[:, trained], reference[:, trained]
+    )
+    return make_record(
+        iteration=iteration,
+        rollout=rollout,
+        rewards=rewards,
+        chosen=chosen,
+        kl=rollout_kl(rollout, chosen, reference),
+        reports=reports,
+        seconds=(seconds_sample, seconds_score, clock.lap()),
+    )
+
+
+def _save_gallery(session: Session, folder: RunFolder, iteration: int) -> None:
+    config = session.config
+    grid = draw_gallery(session.learner.policy, session.prompts, config.sampling, config.gallery)
+    save_gallery(folder.gallery_path(iteration), grid)
+
+
+@contextmanager
+def _explained(folder: RunFolder, iteration: int) -> Iterator[None]:
+    """Say at which iteration a run stopped and what is kept of it."""
+    newest = folder.checkpoints.newest()
+    kept = f"the last checkpoint is {newest}" if newest else "there is no checkpoint yet"
+    try:
+        yield
+    except FloatingPointError as error:
+        raise TrainingDiverged(f"iteration {iteration}: {error}; {kept}") from error
+    except RewardError as error:
+        raise RewardError(f"iteration {iteration}: {error}; {kept}") from error
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"stopped in iteration {iteration}; {kept}; --resume goes on from it"
+        ) from None
+
+
+class _Stopwatch:
+    def __init__(self) -> None:
+        self._started = time.perf_counter()
+
+    def lap(self) -> float:
+        """Return the seconds since the last lap."""
+        lap = time.perf_counter() - self._started
+        self._started += lap
+        return lap

@@ -1,0 +1,109 @@
+"""Updates: gradient steps on one rollout, and what they report."""
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from rl_finetune.config import ObjectiveConfig, OptimiserConfig
+from rl_finetune.objective import Terms, dpok, estimate_of_sum
+from rl_finetune.policy import DiffusionPolicy
+from rl_finetune.rollout import Rollout, Transitions, make_transitions
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpdateReport:
+    """What one update saw, transition by transition."""
+
+    loss: float
+    grad_norm: float
+    """Before it was scaled down."""
+    terms: list[Terms]
+    indices: Int[Tensor, " batch"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learner:
+    """What an update changes and how: policy, optimiser and their settings."""
+
+    policy: DiffusionPolicy
+    optimiser: torch.optim.Optimizer
+    objective: ObjectiveConfig
+    settings: OptimiserConfig
+
+
+def make_optimiser(policy: DiffusionPolicy, settings: OptimiserConfig) -> torch.optim.Optimizer:
+    """Return AdamW on the adapter."""
+    parameters = policy.adapter_parameters().values()
+    return torch.optim.AdamW(
+        parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay
+    )
+
+
+def update_on_rollout(
+    learner: Learner,
+    rollout: Rollout,
+    advantages: Float[Tensor, " images"],
+    chosen: Int[Tensor, "images chosen"],
+    reference: Float[Tensor, "images chosen channels height width"],
+) -> list[UpdateReport]:
+    """Take the iteration's updates, each on its share of the chosen denoising steps."""
+    reports: list[UpdateReport] = []
+    columns = torch.arange(chosen.shape[1]).tensor_split(learner.settings.num_updates)
+    for _ in range(learner.settings.num_passes):
+        for share in columns:
+            transitions = make_transitions(
+                rollout, advantages, chosen[:, share], reference[:, share]
+            )
+            reports.append(update(learner, rollout, transitions, is_on_policy=not reports))
+    return reports
+
+
+def update(
+    learner: Learner, rollout: Rollout, transitions: Transitions, *, is_on_policy: bool
+) -> UpdateReport:
+    """Accumulate the gradient over the transitions and take one optimiser step.
+
+    Before an iteration's first update the policy is the one that sampled. Then `is_on_policy` takes
+    the prediction itself for the old one, so that the ratio is 1 exactly, free of the rounding that
+    another batch shape brings. Raises `FloatingPointError`, with the weights as they were, when
+    loss or gradient is not finite.
+    """
+    parameters = list(learner.policy.adapter_parameters().values())
+    learner.optimiser.zero_grad()
+    terms: list[Terms] = []
+    loss = 0.0
+    for part in transitions.split(learner.settings.batch_size):
+        evaluated = _evaluate(learner, rollout, part, is_on_policy)
+        share = len(part) / len(transitions)
+        part_loss = share * estimate_of_sum(evaluated.loss, len(rollout.schedule.stochastic_steps))
+        part_loss.backward()
+        loss += part_loss.item()
+        terms.append(replace(evaluated, loss=evaluated.loss.detach()))
+    norm = torch.nn.utils.clip_grad_norm_(parameters, learner.settings.max_grad_norm).item()
+    if not (math.isfinite(loss) and math.isfinite(norm)):
+        raise FloatingPointError(f"the loss is {loss} and its gradient's norm {norm}")
+    learner.optimiser.step()
+    return UpdateReport(loss=loss, grad_norm=norm, terms=terms, indices=transitions.indices)
+
+
+def _evaluate(learner: Learner, rollout: Rollout, part: Transitions, is_on_policy: bool) -> Terms:
+    policy = learner.policy
+    prediction = policy.predict(
+        part.latents,
+        rollout.schedule.timesteps[part.indices].to(policy.device),
+        part.condition,
+        guidance=rollout.guidance,
+        gradient=learner.objective.guidance_gradient,
+    )
+    return dpok(
+        prediction,
+        prediction.detach() if is_on_policy else part.old_prediction,
+        part.reference,
+        part.noise,
+        part.advantages,
+        rollout.schedule.at(part.indices, policy.device),
+        learner.objective,
+    )

@@ -1,0 +1,61 @@
+import pytest
+import torch
+
+from rl_finetune.advantages import PromptStatistics, compute_advantages
+from rl_finetune.config import AdvantageConfig
+
+
+def compute(rewards, prompt_ids, running=None, **config):
+    return compute_advantages(
+        torch.tensor(rewards),
+        prompt_ids,
+        running or PromptStatistics(100),
+        AdvantageConfig(**config),
+    )
+
+
+@pytest.mark.parametrize("baseline", ["group", "running"])
+def test_advantages_of_a_group_sum_to_zero_with_unit_variance(baseline):
+    ids = ["a", "b"] * 4
+    advantages = compute([1.0, 20.0, 2.0, 10.0, 4.0, 30.0, 3.0, 25.0], ids, baseline=baseline)
+    for group in (advantages[::2], advantages[1::2]):
+        assert group.sum().item() == pytest.approx(0, abs=1e-5)
+        assert group.std(unbiased=False).item() == pytest.approx(1)
+
+
+def test_adding_and_scaling_rewards_changes_nothing():
+    rewards, ids = [0.1, 0.7, 0.3, 0.2], ["a", "a", "b", "b"]
+    moved = [5 + 3 * reward for reward in rewards]
+    torch.testing.assert_close(compute(rewards, ids), compute(moved, ids), rtol=1e-4, atol=1e-4)
+
+
+def test_constant_rewards_give_no_advantage():
+    assert compute([0.1] * 7, ["a"] * 4 + ["b"] * 3).abs().max() < 1e-6
+
+
+def test_a_nearly_constant_prompt_is_not_blown_up():
+    advantages = compute([0.0, 1.0, 0.5, 0.5001], ["a", "a", "b", "b"], std_floor=0.1)
+    assert advantages[2:].abs().max() < 0.01
+
+
+def test_advantages_are_limited():
+    rewards = [0.0] * 99 + [1.0]
+    assert compute(rewards, ["a"] * 100, max_advantage=2.0).max() == 2.0
+
+
+def test_running_statistics_remember_a_window():
+    running = PromptStatistics(4)
+    compute([9.0, 9.0], ["a", "a"], running)
+    compute([1.0, 3.0, 1.0, 3.0], ["a"] * 4, running)
+    assert running.mean("a") == 2.0
+    assert running.variance("a") == 1.0
+    assert compute([2.0], ["a"], running).item() == pytest.approx(-0.25 / 0.6875**0.5)
+
+
+def test_statistics_survive_saving():
+    running, again = PromptStatistics(4), PromptStatistics(4)
+    running.update(["a", "b", "a"], torch.tensor([1.0, 2.0, 3.0]))
+    again.load_state_dict(running.state_dict())
+    for statistics in (running, again):
+        statistics.update(["a"] * 3, torch.tensor([5.0, 6.0, 7.0]))
+    assert again.state_dict() == running.state_dict()

@@ -1,0 +1,67 @@
+
+import numpy as np
+import pytest
+import torch
+
+from rl_finetune.advantages import PromptStatistics
+from rl_finetune.checkpoint import Checkpoints, TrainingState
+from rl_finetune.config import OptimiserConfig
+from rl_finetune.stable_diffusion import StableDiffusionPolicy
+from rl_finetune.updates import make_optimiser
+
+
+@pytest.fixture
+def state(policy):
+    return TrainingState(
+        policy=policy,
+        optimiser=make_optimiser(policy, OptimiserConfig()),
+        statistics=PromptStatistics(3),
+    )
+
+
+def draw_globally():
+    # Not from `random`, which the type checks of the tests draw from as well.
+    return torch.rand(1).item(), np.random.rand()  # noqa: NPY002
+
+
+def test_everything_comes_back(base, state, disturb, tmp_path):
+    checkpoints = Checkpoints(tmp_path / "checkpoints")
+    disturb(state.policy)
+    state.statistics.update(["a", "b"], torch.tensor([1.0, 2.0]))
+    for parameter in state.policy.adapter_parameters().values():
+        parameter.grad = torch.ones_like(parameter)
+    state.optimiser.step()
+    checkpoints.save(state, 7)
+    drawn = draw_globally()
+
+    policy = StableDiffusionPolicy.open(str(base), rank=2, seed=5)
+    optimiser = make_optimiser(policy, OptimiserConfig())
+    fresh = TrainingState(policy=policy, optimiser=optimiser, statistics=PromptStatistics(3))
+    assert checkpoints.load_newest(fresh) == 7
+    assert draw_globally() == drawn
+    assert fresh.statistics.state_dict() == state.statistics.state_dict()
+    ours, theirs = state.policy.adapter_parameters(), policy.adapter_parameters()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    moments = [s["exp_avg"] for s in optimiser.state.values()]
+    expected = [s["exp_avg"] for s in state.optimiser.state.values()]
+    assert all(torch.equal(a, b) for a, b in zip(moments, expected, strict=True))
+
+
+def test_the_newest_two_are_kept_and_half_written_ones_ignored(state, tmp_path):
+    checkpoints = Checkpoints(tmp_path)
+    assert checkpoints.newest() is None
+    assert checkpoints.load_newest(state) == 0
+    (tmp_path / ".000009.partial").mkdir()
+    for iteration in (8, 9, 10):
+        checkpoints.save(state, iteration)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["000009", "000010"]
+    assert checkpoints.newest() == tmp_path / "000010"
+
+
+def test_a_checkpoint_serves_as_adapter(base, state, disturb, tmp_path):
+    disturb(state.policy)
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(state, 1)
+    opened = StableDiffusionPolicy.open(str(base), adapter=checkpoints.newest())
+    ours, theirs = state.policy.adapter_parameters(), opened.adapter_parameters()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)

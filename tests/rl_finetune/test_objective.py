@@ -1,0 +1,105 @@
+import math
+
+import pytest
+import torch
+
+from rl_finetune import denoising
+from rl_finetune.config import ObjectiveConfig
+from rl_finetune.denoising import Step
+from rl_finetune.objective import (
+    dpok,
+    estimate_of_sum,
+    penalised_rewards,
+    pessimistic_loss,
+)
+
+CLIP = 0.2
+
+
+def make_step(num):
+    alpha, alpha_prev = torch.full((num,), 0.5), torch.full((num,), 0.6)
+    sigma = torch.full((num,), 0.3)
+    return Step(
+        alpha=alpha,
+        alpha_prev=alpha_prev,
+        sigma=sigma,
+        gain=denoising.mean_gain(alpha, alpha_prev, sigma, "epsilon"),
+        prediction_type="epsilon",
+    )
+
+
+def draw(num, *seeds):
+    return [torch.randn(num, 2, 3, 3, generator=torch.Generator().manual_seed(s)) for s in seeds]
+
+
+@pytest.mark.parametrize(
+    ("nats", "advantage", "is_live"),
+    [
+        (0.3, 1.0, False),
+        (0.3, -1.0, True),
+        (-0.3, 1.0, True),
+        (-0.3, -1.0, False),
+        (0.1, 1.0, True),
+    ],
+)
+def test_the_clip_is_pessimistic(nats, advantage, is_live):
+    log_ratio = torch.tensor([nats], requires_grad=True)
+    loss = pessimistic_loss(log_ratio, torch.tensor([advantage]), CLIP)
+    loss.sum().backward()
+    assert log_ratio.grad is not None
+    assert (log_ratio.grad.item() != 0) == is_live
+    clipped = min(max(nats, -CLIP), CLIP)
+    expected = max(-advantage * math.exp(nats), -advantage * math.exp(clipped))
+    assert loss.item() == pytest.approx(expected)
+
+
+def test_at_ratio_one_the_gradient_is_that_of_equation_9():
+    prediction, reference, noise, latents = draw(3, 0, 1, 2, 3)
+    prediction.requires_grad_()
+    advantages = torch.tensor([1.0, -2.0, 0.5])
+    config = ObjectiveConfig(reward_weight=3.0, kl_weight=0.1)
+    step = make_step(3)
+    terms = dpok(prediction, prediction.detach(), reference, noise, advantages, step, config)
+    assert terms.ratio.eq(1).all()
+    assert not terms.is_clipped.any()
+    assert terms.is_live.all()
+    (ours,) = torch.autograd.grad(terms.loss.sum(), prediction)
+
+    mean = denoising.mean(latents, prediction, step)
+    latents_prev = denoising.sample(mean.detach(), noise, step)
+    log_prob = denoising.log_prob(latents_prev, mean, step)
+    kl = denoising.step_kl(prediction, reference, step)
+    equation_9 = (-3.0 * advantages * log_prob + 0.1 * kl).sum()
+    (expected,) = torch.autograd.grad(equation_9, prediction)
+    torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_no_kl_weight_and_kl_in_the_reward_leave_the_policy_gradient_alone():
+    prediction, reference, noise = draw(2, 0, 1, 2)
+    advantages, step = torch.tensor([1.0, -1.0]), make_step(2)
+    without, in_reward = (
+        dpok(prediction, prediction, reference, noise, advantages, step, config)
+        for config in (
+            ObjectiveConfig(kl_weight=0.0),
+            ObjectiveConfig(kl_weight=0.5, kl_in="reward"),
+        )
+    )
+    assert torch.equal(without.loss, in_reward.loss)
+    assert torch.equal(without.loss, -advantages)
+
+
+def test_a_random_subset_of_steps_estimates_the_sum_without_bias():
+    num_images, num_steps, num_chosen = 3, 5, 2
+    losses = torch.randn(num_images, num_steps, generator=torch.Generator().manual_seed(0))
+    whole = losses.sum(1).mean()
+    subsets = torch.combinations(torch.arange(num_steps), num_chosen)
+    estimates = [estimate_of_sum(losses[:, subset].flatten(), num_steps) for subset in subsets]
+    torch.testing.assert_close(torch.stack(estimates).mean(), whole)
+    torch.testing.assert_close(estimate_of_sum(losses.flatten(), num_steps), whole)
+
+
+def test_the_kl_charged_to_the_reward_is_beta_over_alpha():
+    log_ratio = torch.tensor([[1.0, 2.0], [0.0, -1.0]])
+    config = ObjectiveConfig(reward_weight=2.0, kl_weight=0.5, kl_in="reward")
+    charged = penalised_rewards(torch.tensor([1.0, 1.0]), log_ratio, config)
+    torch.testing.assert_close(charged, torch.tensor([0.25, 1.25]))

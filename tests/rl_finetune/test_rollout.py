@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+import torch
+
+from rl_finetune import denoising
+from rl_finetune.reference import (
+    measure_kl,
+    reference_predictions,
+    rollout_kl,
+    rollout_log_ratio,
+)
+from rl_finetune.rollout import collect, make_transitions, shuffle_steps
+
+SEEDS = [1, 2, 3]
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def rollout(policy, prompts, disturb):
+    disturb(policy)
+    return collect(
+        policy,
+        prompts,
+        SEEDS,
+        schedule=policy.schedule(4, 1.0),
+        guidance=2.0,
+        batch_size=2,
+    )
+
+
+def test_a_rollouts_images_are_the_policys_samples(policy, rollout, prompts):
+    texts = [prompt.text for prompt in prompts]
+    sampled = policy.sample(texts, SEEDS, num_steps=4, guidance=2.0, batch_size=2)
+    assert torch.equal(rollout.images, sampled)
+    assert rollout.latents.dtype == torch.float32
+
+
+def test_the_recorded_log_prob_is_what_scoring_the_latents_gives(policy, rollout):
+    for index in range(4):
+        step = rollout.schedule.at(torch.full((3,), index), CPU)
+        mean = denoising.mean(rollout.latents[:, index], rollout.predictions[:, index], step)
+        scored = denoising.log_prob(rollout.latents[:, index + 1], mean, step)
+        torch.testing.assert_close(rollout.log_prob()[:, index], scored, rtol=1e-4, atol=1e-2)
+
+
+def test_transitions_are_the_chosen_steps_of_every_image(policy, rollout):
+    chosen = torch.tensor([[0, 3], [1, 2], [3, 0]])
+    reference = reference_predictions(policy, rollout, chosen, batch_size=4)
+    transitions = make_transitions(rollout, torch.tensor([1.0, 2.0, 3.0]), chosen, reference)
+    assert transitions.indices.tolist() == [0, 3, 1, 2, 3, 0]
+    assert transitions.advantages.tolist() == [1, 1, 2, 2, 3, 3]
+    assert torch.equal(transitions.latents[3], rollout.latents[1, 2])
+    assert torch.equal(transitions.noise[4], rollout.noise[2, 3])
+    assert torch.equal(transitions.condition[5], rollout.condition[2])
+    parts = list(transitions.split(4))
+    assert [len(part) for part in parts] == [4, 2]
+    assert torch.equal(parts[1].old_prediction, transitions.old_prediction[4:])
+    assert torch.equal(parts[1].reference, reference.flatten(0, 1)[4:])
+
+
+def test_reference_is_what_the_base_predicts(policy, rollout):
+    chosen = torch.arange(4).expand(3, -1)
+    reference = reference_predictions(policy, rollout, chosen, batch_size=5)
+    with policy.reference(), torch.no_grad():
+        expected = policy.predict(
+            rollout.latents[:, 2],
+            rollout.schedule.timesteps[torch.full((3,), 2)],
+            rollout.condition,
+            guidance=2.0,
+        )
+    torch.testing.assert_close(reference[:, 2], expected)
+    kl = rollout_kl(rollout, chosen, reference)
+    assert (kl > 0).all()
+    torch.testing.assert_close(measure_kl(policy, rollout, batch_size=5), kl.sum(1))
+
+
+def test_the_log_ratio_to_the_base_has_the_kl_as_its_mean(linear_policy, prompts):
+    policy = linear_policy(bias=0.2)
+    rollout = collect(
+        policy,
+        [prompts[0]] * 4000,
+        list(range(4000)),
+        schedule=policy.schedule(4, 1.0),
+        guidance=1.0,
+        batch_size=4000,
+    )
+    chosen = rollout.schedule.stochastic_steps.expand(4000, -1)
+    reference = reference_predictions(policy, rollout, chosen, batch_size=8000)
+    kl = rollout_kl(rollout, chosen, reference)
+    log_ratio = rollout_log_ratio(rollout, chosen, reference)
+    error = (log_ratio - kl).mean(0) / ((log_ratio - kl).std(0) / 4000**0.5)
+    assert (error.abs() < 3.5).all(), error
+
+
+def test_steps_are_shuffled_for_each_image_by_itself():
+    steps = torch.tensor([0, 1, 2, 4])
+    order = shuffle_steps(np.random.default_rng(0), 4000, steps)
+    assert (order.sort(dim=1).values == steps).all()
+    for index in steps:
+        share = (order[:, 0] == index).float().mean().item()
+        assert share == pytest.approx(0.25, abs=0.03)
