@@ -1,0 +1,1 @@
+"""One command per published figure; results are files that the documentation's tables come from."""

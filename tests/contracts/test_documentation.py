@@ -1,0 +1,67 @@
+"""What the documents say is so: links lead somewhere, commands exist, versions agree."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from feedback_loop.__main__ import COMMANDS
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)#]+)")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_within_the_project_lead_somewhere(document):
+    for target in LINK.findall(document.read_text(encoding="utf-8")):
+        if not target.startswith(("http://", "https://")):
+            assert (document.parent / target).exists(), f"{document.name} links to {target}"
+
+
+def test_the_readme_names_the_python_that_is_required():
+    minimum = PROJECT["requires-python"].removeprefix(">=")
+    assert f"Python {minimum} or newer" in README
+
+
+def test_every_make_target_in_the_readme_exists():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"(?:^|`)make (\w+)", README, re.MULTILINE):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_every_tastemaker_command_in_the_readme_exists():
+    named = set(re.findall(r"^tastemaker (\w+)", README, re.MULTILINE))
+    assert named
+    assert named <= set(COMMANDS)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(["-m", "feedback_loop", name] for name in COMMANDS),
+        ["-m", "reward_training.fit"],
+        ["-m", "rl_finetune.run"],
+        ["-m", "emoji_world.pretrain"],
+        ["-m", "benchmarks.taste"],
+    ],
+    ids=lambda words: " ".join(words[1:]),
+)
+def test_every_command_has_help(command):
+    asked = subprocess.run(
+        [sys.executable, *command, "--help"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert asked.returncode == 0, asked.stderr
+    assert "usage" in asked.stdout.lower()
+
+
+def test_no_lock_names_a_host():
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert "://" not in lock
+    pins = [line for line in lock.splitlines() if line and not line.startswith((" ", "#"))]
+    assert all("==" in pin for pin in pins)
