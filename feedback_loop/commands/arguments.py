@@ -1,0 +1,77 @@
+"""Reading a command's arguments: plain ones, and those that lie over a workspace's settings."""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+from data.config_file import parse
+from data.errors import ConfigError
+from data.workspace import Workspace, resolve_root
+from feedback_loop.config import LoopConfig, as_options
+from feedback_loop.loop import Loop, open_loop, stored_config
+
+OptionsT = TypeVar("OptionsT", bound="LoopOptions")
+
+_WORKSPACE_HELP = "folder of the workspace (default: $TASTEMAKER_WORKSPACE, else ./workspace)"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoopOptions(LoopConfig):
+    """A workspace's settings, and the workspace."""
+
+    workspace: Path | None = None
+    """Folder of the workspace; default: $TASTEMAKER_WORKSPACE, else ./workspace."""
+
+    @property
+    def root(self) -> Path:
+        """The workspace's folder."""
+        return resolve_root(self.workspace)
+
+    @property
+    def config(self) -> LoopConfig:
+        """The settings alone."""
+        return LoopConfig(**as_options(self))
+
+
+def read_options(cls: type[OptionsT], argv: list[str], command: str, about: str) -> OptionsT:
+    """Read `[CONFIG.yaml] [--option value]` over the workspace's own settings, if it is there."""
+    root = resolve_root(_workspace_in(argv))
+    default = stored_config(root) if Workspace(root).config_path.is_file() else LoopConfig()
+    return parse(
+        cls,
+        argv,
+        prog=f"tastemaker {command}",
+        description=about,
+        default=cls(**as_options(default)),
+    )
+
+
+def open_with_options(options: LoopOptions) -> Loop:
+    """Open the workspace with the settings that the command line laid over its own."""
+    Workspace.open(options.root)
+    stored_config(options.root)
+    return open_loop(options.root, options.config)
+
+
+def _workspace_in(argv: list[str]) -> Path | None:
+    """Find `--workspace` ahead of the others, because its settings are their defaults."""
+    for place, word in enumerate(argv):
+        option, _, value = word.partition("=")
+        if option == "--workspace":
+            following = argv[place + 1 : place + 2]
+            return Path(value or following[0]) if value or following else None
+    return None
+
+
+class Arguments(argparse.ArgumentParser):
+    """Plain arguments with `--workspace`; every mistake is a `ConfigError` in one line."""
+
+    def __init__(self, command: str, about: str) -> None:
+        """Name the command as the user typed it, and say what it does."""
+        super().__init__(prog=f"tastemaker {command}", description=about, allow_abbrev=False)
+        self.add_argument("--workspace", type=Path, metavar="FOLDER", help=_WORKSPACE_HELP)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of printing the usage."""
+        raise ConfigError(f"{message} (see {self.prog} --help)")

@@ -1,0 +1,152 @@
+"""What a workspace is told once: its world, its policy's base, and how every stage goes.
+
+Kept in `workspace.yaml`; the defaults are the embedded emoji world's. Imports no torch, so that
+`--help` comes at once.
+"""
+
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal
+
+from reward_training.config import FitConfig, ModelConfig, TrainingConfig
+from rl_finetune.config import SamplingConfig, TuneConfig
+
+WorldName = Literal["emoji", "none"]
+Raters = Literal["people", "simulated"]
+
+
+def _require_at_least(minimum: int, section: str, **values: int) -> None:
+    for name, value in values.items():
+        if value < minimum:
+            raise ValueError(f"{section}.{name}: expected {minimum} or more, got {value}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GenerateConfig:
+    """The pairs of a round."""
+
+    num_pairs: int = 600
+    """Pairs per round. From the second round on, half of them set the newest policy against the
+    one before it; the others are of the newest policy alone."""
+    num_images: int = 600
+    """New images per round. An image stands in several pairs of its prompt, so there may be fewer
+    images than twice the pairs."""
+
+    def __post_init__(self) -> None:
+        _require_at_least(1, "generate", num_pairs=self.num_pairs)
+        _require_at_least(2, "generate", num_images=self.num_images)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PeopleConfig:
+    """What a round waits for where people compare."""
+
+    num_pairs: int = 0
+    """Pairs that must have a comparison before the round goes on; 0: all of them."""
+
+    def __post_init__(self) -> None:
+        _require_at_least(0, "people", num_pairs=self.num_pairs)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SimulatedConfig:
+    """Simulated raters of the emoji world: they follow its judge, with noise. Never people."""
+
+    num_raters: int = 3
+    """They take turns: each pair is compared by one of them."""
+    flip_rate: float = 0.15
+    """Probability that a preference comes out the wrong way round."""
+    side_bias: float = 0.0
+    """Probability of taking a side without looking: the first rater's is the left, the next one's
+    the right, and so on."""
+    seconds: float = 2.0
+    """Median time that a comparison is said to have taken; nobody waits for it."""
+
+    def __post_init__(self) -> None:
+        _require_at_least(1, "simulated", num_raters=self.num_raters)
+        if not 0 <= self.flip_rate <= 0.5:
+            raise ValueError(f"simulated.flip_rate: expected 0 to 0.5, got {self.flip_rate}")
+        if not 0 <= self.side_bias <= 1:
+            raise ValueError(f"simulated.side_bias: expected 0 to 1, got {self.side_bias}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FitSection:
+    """The fit of a round's reward model."""
+
+    backbone: str = ""
+    """Folder of a CLIP that open_clip opens, or MODEL/PRETRAINED; empty: the emoji world's."""
+    held_out_fraction: float = FitConfig(backbone="").held_out_fraction
+    """Part of the prompts whose comparisons measure the fit and choose when to stop."""
+    model: ModelConfig = field(default_factory=ModelConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MeasureConfig:
+    """What every policy is measured on: the same prompts and seeds, never used in training."""
+
+    num_images_per_prompt: int = 16
+    """Images per prompt and policy, over all prompts of the set, unseen ones too."""
+
+    def __post_init__(self) -> None:
+        _require_at_least(2, "measure", num_images_per_prompt=self.num_images_per_prompt)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoopConfig:
+    """Everything that the rounds of one workspace go by."""
+
+    world: WorldName = "emoji"
+    """"emoji": the embedded world, with a judge that knows the truth; "none": a model of your own,
+    which only people (and what they taught) can judge."""
+    base: str = ""
+    """Image model that all policies start from: a folder in diffusers' format or a hub id; empty:
+    the emoji world's."""
+    prompt_set: str = "emoji"
+    """Prompt set: a shipped name, or a .yaml or .txt file."""
+    seed: int = 0
+    """Decides the seeds of all stages."""
+    generate: GenerateConfig = field(default_factory=GenerateConfig)
+    people: PeopleConfig = field(default_factory=PeopleConfig)
+    simulated: SimulatedConfig = field(default_factory=SimulatedConfig)
+    fit: FitSection = field(default_factory=FitSection)
+    tune: TuneConfig = field(default_factory=TuneConfig)
+    """Its `sampling` also draws the pairs and the measured images: what is tuned is what is
+    compared and measured."""
+    measure: MeasureConfig = field(default_factory=MeasureConfig)
+
+    def __post_init__(self) -> None:
+        _require_at_least(0, "seed", seed=self.seed)
+        for name in ("policy", "adapter", "reward"):
+            if given := getattr(self.tune, name):
+                raise ValueError(
+                    f"tune.{name}: expected none, got {given}; a round takes its newest policy and "
+                    "reward (for others: python -m rl_finetune.run)"
+                )
+        for name, seed in (("fit.training", self.fit.training.seed), ("tune", self.tune.seed)):
+            if seed:
+                raise ValueError(f"{name}.seed: expected none, got {seed}; set seed for all stages")
+        if self.world == "none":
+            for name, given in (("base", self.base), ("fit.backbone", self.fit.backbone)):
+                if not given:
+                    raise ValueError(f"{name}: expected a folder or id where world is none")
+
+    @property
+    def sampling(self) -> SamplingConfig:
+        """How images are drawn, in every stage."""
+        return self.tune.sampling
+
+    def fit_config(self, *, backbone: str, name: str, round_seed: int) -> FitConfig:
+        """Return what a round's fit is told."""
+        return FitConfig(
+            backbone=backbone,
+            name=name,
+            held_out_fraction=self.fit.held_out_fraction,
+            model=self.fit.model,
+            training=replace(self.fit.training, seed=round_seed),
+        )
+
+
+def as_options(config: LoopConfig) -> dict[str, Any]:
+    """Return the fields by name, to make a subclass with the same values."""
+    return {f.name: getattr(config, f.name) for f in fields(LoopConfig)}

@@ -1,0 +1,147 @@
+"""Drawing the images that are wanted of a policy and not there yet, batch by batch.
+
+Every image depends on its own seed and prompt only, and its id is known before it is drawn. So a
+drawing that was cut short is run again and makes what is missing, the same as it would have been.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from data.records import Image, Policy, Prompt, Sampler, image_id
+from feedback_loop.loop import Loop
+from feedback_loop.world import base_of
+
+if TYPE_CHECKING:
+    from rl_finetune.stable_diffusion import StableDiffusionPolicy
+
+SCHEDULER = "ddim"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An image to be: a prompt and a seed."""
+
+    prompt: Prompt
+    seed: int
+
+
+class Artist:
+    """A policy that draws into a workspace."""
+
+    def __init__(self, loop: Loop, policy: Policy) -> None:
+        """Name the policy; its networks are opened when something has to be drawn."""
+        self.loop = loop
+        self.policy = policy
+        self._opened: StableDiffusionPolicy | None = None
+
+    def draw(
+        self,
+        wanted: Sequence[Wanted],
+        *,
+        number: int,
+        purpose: str,
+        on_saved: Callable[[list[Image]], None] | None = None,
+    ) -> list[Image]:
+        """Return the images wanted, in order; those that are missing are drawn and put on record.
+
+        Args:
+            wanted: What to draw.
+            number: The round that new images belong to.
+            purpose: Said beside the progress bar.
+            on_saved: Called with each batch that is on record: first all that were there already.
+        """
+        ids = self.ids_of(wanted)
+        found = self._found(set(ids))
+        tell = on_saved or _nobody
+        tell([found[each] for each in ids if each in found])
+        missing = [w for w, each in zip(wanted, ids, strict=True) if each not in found]
+        batch_size = self.loop.config.sampling.batch_size
+        with tqdm(total=len(missing), desc=purpose, unit="image", disable=not missing) as bar:
+            for start in range(0, len(missing), batch_size):
+                images = self._draw_batch(missing[start : start + batch_size], number)
+                found |= {image.image_id: image for image in images}
+                tell(images)
+                bar.update(len(images))
+        return [found[each] for each in ids]
+
+    def ids_of(self, wanted: Sequence[Wanted]) -> list[str]:
+        """Return the ids that the images have or will have."""
+        of, sampler = self.policy, self._sampler()
+        return [
+            image_id(of.name, of.adapter_sha256, each.prompt.prompt_id, each.seed, sampler)
+            for each in wanted
+        ]
+
+    def _sampler(self) -> Sampler:
+        height, width = self._open().image_size
+        told = self.loop.config.sampling
+        return Sampler(
+            scheduler=SCHEDULER,
+            num_steps=told.num_steps,
+            guidance=told.guidance,
+            eta=told.eta,
+            width=width,
+            height=height,
+        )
+
+    def _open(self) -> "StableDiffusionPolicy":
+        if self._opened is None:
+            from rl_finetune.stable_diffusion import StableDiffusionPolicy
+
+            self._opened = StableDiffusionPolicy.open(
+                base_of(self.loop.config),
+                adapter=self.loop.adapter_of(self.policy),
+                device=default_device(),
+                precision=self.loop.config.tune.precision,
+            )
+        return self._opened
+
+    def _found(self, ids: set[str]) -> dict[str, Image]:
+        """Return the images on record whose file is there too; others are drawn again."""
+        workspace = self.loop.workspace
+        return {
+            image.image_id: image
+            for image in self.loop.store.images(policy=self.policy.name)
+            if image.image_id in ids and workspace.image_path(image.sha256).is_file()
+        }
+
+    def _draw_batch(self, batch: Sequence[Wanted], number: int) -> list[Image]:
+        from rl_finetune.gallery import to_png
+
+        sampler = self._sampler()
+        drawn = self._open().sample(
+            [wanted.prompt.text for wanted in batch],
+            [wanted.seed for wanted in batch],
+            num_steps=sampler.num_steps,
+            guidance=sampler.guidance,
+            eta=sampler.eta,
+            batch_size=len(batch),
+        )
+        images = [
+            Image.new(
+                sha256=self.loop.workspace.save_image(to_png(pixels)),
+                policy=self.policy.name,
+                prompt_id=wanted.prompt.prompt_id,
+                seed=wanted.seed,
+                sampler=sampler,
+                adapter_sha256=self.policy.adapter_sha256,
+                round=number,
+            )
+            for wanted, pixels in zip(batch, drawn, strict=True)
+        ]
+        self.loop.store.add_images(images)
+        return images
+
+
+def _nobody(_: list[Image]) -> None:
+    """Be told of images and do nothing."""
+
+
+def default_device() -> str:
+    """Return "cuda" where there is a GPU that torch can use, else "cpu"."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -1,0 +1,109 @@
+"""A workspace together with its configuration: what every stage is handed."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from data.config_file import dump_yaml, load_yaml
+from data.errors import ConfigError, PromptError, UnknownRecord, WorkspaceError
+from data.prompts import load_prompt_set
+from data.records import Policy, Prompt, Split
+from data.store import Store
+from data.workspace import Workspace
+from feedback_loop.config import LoopConfig
+from feedback_loop.world import base_of
+
+BASE = "base"
+"""Name of the policy that all others start from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """One workspace, and how its rounds go."""
+
+    workspace: Workspace
+    config: LoopConfig
+
+    @property
+    def store(self) -> Store:
+        """The workspace's store."""
+        return self.workspace.store()
+
+    def prompts(self, split: Split | None = None) -> list[Prompt]:
+        """List the prompts of the workspace's prompt set, of one split where asked."""
+        prompts = load_prompt_set(self.config.prompt_set)
+        found = [prompt for prompt in prompts if split in (None, prompt.split)]
+        if not found:
+            raise PromptError(
+                f"prompt set {self.config.prompt_set} has no prompt of split {split}; "
+                "expected at least one"
+            )
+        return found
+
+    def adapter_of(self, policy: Policy) -> Path | None:
+        """Return the folder of a policy's adapter; none for a bare base."""
+        return None if policy.adapter is None else self.workspace.root / policy.adapter
+
+
+def create_loop(root: Path, config: LoopConfig) -> Loop:
+    """Make a workspace with its configuration, prompts and base policy.
+
+    Where a workspace is already, nothing changes, and another configuration than its own is a
+    `ConfigError`. A creation that was cut short is finished.
+    """
+    config = _with_absolute_paths(config)
+    prompts = load_prompt_set(config.prompt_set)
+    workspace = Workspace.create(root)
+    if workspace.config_path.is_file():
+        if load_yaml(LoopConfig, workspace.config_path) != config:
+            raise ConfigError(
+                f"{root} is a workspace with other settings; edit {workspace.config_path} or "
+                "choose another folder with --workspace"
+            )
+    else:
+        dump_yaml(config, workspace.config_path)
+    store = workspace.store()
+    store.add_prompts(prompts)
+    store.add_policy(Policy(name=BASE, base=base_of(config)))
+    return Loop(workspace, config)
+
+
+def _with_absolute_paths(config: LoopConfig) -> LoopConfig:
+    """Let files and folders be found from wherever the next command is run."""
+    is_file = bool(Path(config.prompt_set).suffix)  # else the name of a set that is shipped
+    return replace(
+        config,
+        base=_absolute(config.base),
+        prompt_set=_absolute(config.prompt_set) if is_file else config.prompt_set,
+        fit=replace(config.fit, backbone=_absolute(config.fit.backbone)),
+    )
+
+
+def _absolute(name_or_path: str) -> str:
+    """Return the path of what exists; a name on a hub stays as it is."""
+    path = Path(name_or_path)
+    return str(path.resolve()) if name_or_path and path.exists() else name_or_path
+
+
+def open_loop(root: Path, config: LoopConfig | None = None) -> Loop:
+    """Open a workspace with its own configuration, or with `config` laid over it already."""
+    workspace = Workspace.open(root)
+    loop = Loop(workspace, config or stored_config(root))
+    try:
+        loop.store.newest_policy()
+    except UnknownRecord:
+        raise WorkspaceError(
+            f"the workspace {root} has no policy yet; finish it with "
+            f"`tastemaker init --workspace {root}`"
+        ) from None
+    return loop
+
+
+def stored_config(root: Path) -> LoopConfig:
+    """Read a workspace's configuration; `WorkspaceError` where it has none."""
+    path = Workspace(root).config_path
+    if not path.is_file():
+        Workspace.open(root)
+        raise WorkspaceError(
+            f"{path} is missing; write it anew with `tastemaker init --workspace {root}`"
+        )
+    return load_yaml(LoopConfig, path)

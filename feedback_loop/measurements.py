@@ -1,0 +1,68 @@
+"""What was measured of single images, as one file: `report/measurements.jsonl`.
+
+Everything that the report says about policies and rewards is computed from these lines.
+"""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from data.errors import WorkspaceError
+from data.files import write_atomically
+from data.records import Split
+from data.workspace import Workspace
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MeasuredImage:
+    """One image of one policy, and what was found about it."""
+
+    policy: str
+    image_id: str
+    sha256: str
+    prompt_id: str
+    prompt: str
+    family: str
+    split: Split
+    seed: int
+    met: bool | None
+    """Whether the judge says that the prompt is met; none where no judge knows."""
+    quality: float | None
+    """The judge's probability that everything is well drawn."""
+    reward: float | None
+    """By the newest reward model; none where there is none yet."""
+    clip: float
+    """Similarity of image and prompt by the untouched backbone."""
+    distance: float
+    """Mean cosine distance to the policy's other images of the prompt, in the untouched backbone's
+    vision features: its mean over images is the policy's diversity."""
+
+
+def measurements_path(workspace: Workspace) -> Path:
+    """Return where a workspace's measurements lie."""
+    return workspace.report / "measurements.jsonl"
+
+
+def write_measurements(workspace: Workspace, measured: Sequence[MeasuredImage]) -> None:
+    """Replace what was measured before."""
+    lines = [json.dumps(dataclasses.asdict(each), ensure_ascii=False) for each in measured]
+    write_atomically(measurements_path(workspace), "".join(f"{line}\n" for line in lines))
+
+
+def read_measurements(workspace: Workspace) -> list[MeasuredImage]:
+    """Read what was measured last; `WorkspaceError` where that cannot be done."""
+    path = measurements_path(workspace)
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        return [MeasuredImage(**json.loads(line)) for line in lines]
+    except FileNotFoundError:
+        raise WorkspaceError(
+            f"nothing is measured in {workspace.root} yet; a round ends with it: "
+            f"`tastemaker round --workspace {workspace.root}`"
+        ) from None
+    except (OSError, ValueError, TypeError) as error:
+        raise WorkspaceError(
+            f"{path} cannot be read ({error}); delete it and run `tastemaker report` again"
+        ) from None

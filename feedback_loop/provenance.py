@@ -1,0 +1,73 @@
+"""From an image to its policy, its run, its reward model, the snapshot, and each comparison."""
+
+from data.errors import UnknownRecord
+from data.records import Image, Policy
+from data.snapshot import Snapshot, SnapshotRow
+from data.workspace import Workspace
+from feedback_loop.terminal import say
+
+
+def say_provenance(workspace: Workspace, what: str, *, with_comparisons: bool) -> None:
+    """Print where a policy (by name) or an image (by id or hash) comes from, back to the base."""
+    store = workspace.store()
+    policies = {policy.name: policy for policy in store.policies()}
+    name = what
+    if what not in policies:
+        image = _find_image(workspace, what)
+        _say_image(workspace, image)
+        name = image.policy
+    while True:
+        policy = policies[name]
+        _say_policy(workspace, policy, with_comparisons)
+        if policy.parent is None:
+            return
+        name = policy.parent
+
+
+def _find_image(workspace: Workspace, what: str) -> Image:
+    for image in workspace.store().images():
+        if what in (image.image_id, image.sha256):
+            return image
+    raise UnknownRecord(
+        f"no policy and no image {what!r} in {workspace.root}; `tastemaker status` lists the "
+        "policies, an image's id or its file's name stands for an image"
+    )
+
+
+def _say_image(workspace: Workspace, image: Image) -> None:
+    drawn, prompt = image.sampler, workspace.store().prompt(image.prompt_id)
+    say(f"image {image.image_id}, {image.width}x{image.height}, round {image.round}")
+    say(f"  file     {workspace.image_path(image.sha256)}")
+    say(f"  prompt   {prompt.text} (id {prompt.prompt_id})")
+    say(
+        f"  drawn    by policy {image.policy}, seed {image.seed}, {drawn.scheduler}, "
+        f"{drawn.num_steps} steps, guidance {drawn.guidance:g}, eta {drawn.eta:g}"
+    )
+
+
+def _say_policy(workspace: Workspace, policy: Policy, with_comparisons: bool) -> None:
+    say(f"policy {policy.name}, round {policy.round}")
+    say(f"  base     {policy.base}")
+    if policy.adapter is not None:
+        say(f"  adapter  {workspace.root / policy.adapter} (sha256 {policy.adapter_sha256})")
+        say(f"  parent   {policy.parent}")
+        say(f"  run      {workspace.runs / (policy.run_id or '')}")
+    if policy.reward_model is None:
+        return
+    model = workspace.store().reward_model(policy.reward_model)
+    snapshot = Snapshot.open(workspace.snapshots / model.snapshot)
+    kinds = {kind: sum(choices.values()) for kind, choices in snapshot.counts.items()}
+    counts = ", ".join(f"{count} {kind.value}" for kind, count in kinds.items())
+    say(f"  reward   {model.name} ({workspace.root / model.path})")
+    say(f"  snapshot {snapshot.hash}: {sum(kinds.values())} comparisons ({counts})")
+    for row in snapshot.rows() if with_comparisons else []:
+        _say_comparison(row)
+
+
+def _say_comparison(row: SnapshotRow) -> None:
+    chosen = {"a": "a", "b": "b", "both_bad": "both bad"}
+    say(
+        f"    comparison {row.comparison_id} by {row.rater_kind.value} {row.rater_id}: pair "
+        f"{row.pair_id}, round {row.round}, {row.prompt!r}: a {row.image_a[:12]} ({row.policy_a}), "
+        f"b {row.image_b[:12]} ({row.policy_b}); chose {chosen.get(row.choice, row.choice)}"
+    )

@@ -1,0 +1,1 @@
+"""What happened in a workspace, as one self-contained page and as numbers."""

@@ -1,0 +1,81 @@
+"""The top of the page: what it is about, who compared, and the few numbers that matter most."""
+
+from typing import Any
+
+from feedback_loop.readable import UNKNOWN, percent, points
+from feedback_loop.report.findings import Findings
+from feedback_loop.report.html import text
+
+
+def title(found: Findings) -> str:
+    """Return the page's title."""
+    total = sum(counts.total for counts in found.counts.values())
+    return f"What {total} comparisons taught" if total else "Before any comparison"
+
+
+def lead(found: Findings) -> str:
+    """Say in a sentence what was done."""
+    rounds = max((policy.round for policy in found.policies), default=0)
+    is_emoji = found.loop.config.world == "emoji"
+    world = "the embedded emoji world" if is_emoji else "a model of your own"
+    return (
+        f"{rounds} round{'' if rounds == 1 else 's'} on {world}, seed {found.loop.config.seed}: "
+        "images are compared in pairs, a reward model learns from the choices, and the image model "
+        "is tuned towards it."
+    )
+
+
+def notice(found: Findings) -> str:
+    """Say first of all that comparisons were simulated, where they were."""
+    if not found.num_simulated:
+        return ""
+    total = sum(counts.total for counts in found.counts.values())
+    which = "All" if total == found.num_simulated else f"{found.num_simulated} of the {total}"
+    flips = 100 * found.loop.config.simulated.flip_rate
+    return (
+        f'<p class="notice"><b>Simulated raters.</b> {which} comparisons here were made by '
+        f"programs that follow the judge and err in {flips:.0f} % of their preferences, not by "
+        "people.</p>"
+    )
+
+
+def figures(found: Findings) -> str:
+    """Return the numbers, each with what it should be read beside."""
+    newest, base = found.summary["policies"][-1], found.summary["policies"][0]
+    rows = []
+    if found.has_truth:
+        overall = (base["alignment"]["overall"], newest["alignment"]["overall"])
+        gain = points(newest["alignment_gain"], newest["alignment_gain_interval"])
+        rows.append(("trained prompts met", _change(*overall), gain))
+        unseen = (base["alignment_unseen"], newest["alignment_unseen"])
+        gain = points(newest["alignment_gain_unseen"], newest["alignment_gain_unseen_interval"])
+        rows.append(("unseen prompts met", _change(*unseen), gain))
+    rows += _reward_model(found.summary["reward_model"])
+    kl = found.summary["kl"]
+    rows.append(
+        (
+            "KL to the base",
+            UNKNOWN if kl is None else f"{kl:.1f} nats",
+            f"diversity {base['diversity']:.3f} → {newest['diversity']:.3f}",
+        )
+    )
+    items = "".join(
+        f'<div><dt>{text(name)}</dt><dd class="value">{text(value)}</dd>'
+        f'<dd class="more">{text(more)}</dd></div>'
+        for name, value, more in rows
+    )
+    return f'<dl class="figures">{items}</dl>'
+
+
+def _change(before: float | None, after: float | None) -> str:
+    return f"{percent(before)} → {percent(after)}".replace(" % →", " →")
+
+
+def _reward_model(about: dict[str, Any]) -> list[tuple[str, str, str]]:
+    if about["held_out_accuracy"] is None:
+        return []
+    beside = (
+        f"untouched CLIP {percent(about['clip_accuracy'])}, on {about['held_out_pairs']} "
+        "held-out pairs"
+    )
+    return [("pairs the reward gets right", percent(about["held_out_accuracy"]), beside)]

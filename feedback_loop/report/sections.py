@@ -1,0 +1,192 @@
+"""The report's sections on what came out: images, alignment, curves, the reward model."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from data.records import RaterKind
+from feedback_loop.loop import BASE
+from feedback_loop.readable import UNKNOWN, bounds, percent, points
+from feedback_loop.report.findings import Findings
+from feedback_loop.report.grids import chosen_prompts, grid
+from feedback_loop.report.html import card, section, table, text
+from feedback_loop.report.plots import Curve, Series, bars, curves, dots
+from feedback_loop.report.svg import ACCENT, CONTROL, colours_of
+
+_UNSEEN = "unseen\nprompts"
+
+
+def images_section(found: Findings) -> str:
+    """Show the first and the newest policy at the same prompts and seeds."""
+    names = [policy.name for policy in found.policies]
+    shown = list(dict.fromkeys([names[0], names[-1]]))
+    of_policy = {policy["name"]: policy for policy in found.summary["policies"]}
+    explanation = (
+        "The same prompts and seeds for each policy. They are the first seeds of those measured, "
+        "not chosen ones, and none of them was used in tuning."
+    )
+    if found.has_truth:
+        explanation += (
+            ' A <span class="key"></span> below an image says that the judge finds its prompt met.'
+        )
+    grids = []
+    for split, per_family in (("train", 2), ("unseen", 1)):
+        prompts = chosen_prompts(found.measured, split, per_family)
+        if prompts:
+            made = grid(
+                found.loop.workspace,
+                found.measured,
+                policies=shown,
+                heads=[_head(of_policy[name], split) for name in shown],
+                prompt_ids=prompts,
+            )
+            title = "" if split == "train" else "<h3>Prompts that were never trained on</h3>"
+            grids.append(card(title + made))
+    return section("Before and after" if len(shown) > 1 else "Images", explanation, *grids)
+
+
+def _head(policy: dict[str, Any], split: str) -> str:
+    is_trained = split == "train"
+    share = policy["alignment"]["overall"] if is_trained else policy["alignment_unseen"]
+    which = "trained" if is_trained else "unseen"
+    met = "" if share is None else f", {percent(share)} met over all {which} prompts"
+    return f"<b>{text(policy['name'])}</b>{met}"
+
+
+def alignment_section(found: Findings) -> str:
+    """Plot the judge's alignment per family, and list it per prompt."""
+    policies = found.summary["policies"]
+    groups = ["overall", *found.families]
+    has_unseen = any(policy["alignment_unseen"] is not None for policy in policies)
+    series = []
+    for policy, colour in zip(policies, colours_of(len(policies)), strict=True):
+        values = [policy["alignment"][group] for group in groups]
+        intervals = [policy["alignment_interval"][group] for group in groups]
+        if has_unseen:
+            values.append(policy["alignment_unseen"])
+            intervals.append(policy["alignment_unseen_interval"])
+        series.append(Series(policy["name"], colour, values, intervals))
+    labels = [*groups, _UNSEEN] if has_unseen else groups
+    plot = bars(labels, series, divide_before=len(groups) if has_unseen else None)
+    explanation = (
+        "Share of images that show what their prompt asks for, as the judge sees it: a network "
+        "trained on scenes whose content is known, which no reward was ever trained on. Whiskers "
+        "are 95 % intervals over prompts."
+    )
+    return section("Alignment", explanation, card(plot), _by_prompt(found))
+
+
+def _by_prompt(found: Findings) -> str:
+    names = [policy.name for policy in found.policies]
+    rows: dict[str, list[str]] = {}
+    for image in found.measured:
+        rows.setdefault(image.prompt_id, [text(image.prompt), text(image.split)])
+    for prompt_id, row in rows.items():
+        for name in names:
+            met = [
+                image.met
+                for image in found.measured
+                if (image.prompt_id, image.policy) == (prompt_id, name) and image.met is not None
+            ]
+            row.append(percent(sum(met) / len(met) if met else None))
+    listed = table(["prompt", "split", *map(text, names)], list(rows.values()), num_texts=2)
+    return f"<details><summary>Every prompt</summary>{card(listed)}</details>"
+
+
+def policies_section(found: Findings) -> str:
+    """List every policy's numbers."""
+    rows = [
+        [
+            text(policy["name"]),
+            _gain(policy, "alignment_gain"),
+            _gain(policy, "alignment_gain_unseen"),
+            _number(policy, "reward"),
+            _number(policy, "diversity", digits=3),
+            UNKNOWN if policy["kl"] is None else f"{policy['kl']:.2f}",
+            str(policy["images"]),
+        ]
+        for policy in found.summary["policies"]
+    ]
+    heads = ["policy", "gain", "gain, unseen", "reward", "diversity", "KL, nats", "images"]
+    explanation = (
+        "Gains are over the base at the same prompts and seeds. The reward is the newest reward "
+        "model's, in standard deviations of the images it was fitted on. Diversity is the mean "
+        "cosine distance between images of one prompt in the untouched CLIP's vision features. The "
+        "KL to the base is what tuning spent, per image, over its last five iterations."
+    )
+    return section("Policies", explanation, card(table(heads, rows)))
+
+
+def _gain(policy: dict[str, Any], name: str) -> str:
+    if policy["name"] == BASE:
+        return UNKNOWN
+    return points(policy[name], policy[f"{name}_interval"])
+
+
+def _number(policy: dict[str, Any], name: str, digits: int = 2) -> str:
+    if policy[name] is None:
+        return UNKNOWN
+    return f"{policy[name]:.{digits}f}{bounds(policy[f'{name}_interval'], digits=digits)}"
+
+
+def tuning_section(found: Findings) -> str:
+    """Plot reward and KL over the iterations of every run."""
+    runs = [run for run in found.runs if run.rewards]
+    if not runs:
+        return ""
+    colours = colours_of(len(runs) + 1)[1:]
+    plot = curves(
+        [
+            ("reward", [Curve(r.run_id, c, r.rewards) for r, c in zip(runs, colours, strict=True)]),
+            ("KL to the base, nats per image",
+             [Curve(r.run_id, c, r.kls) for r, c in zip(runs, colours, strict=True)]),
+        ]
+    )  # fmt: skip
+    names = ", ".join(text(run.run_id) for run in runs)
+    explanation = (
+        "Each iteration draws images, asks the reward model about them and updates the adapter "
+        f"({names}; fainter lines are single iterations, full ones their moving mean). Prompts "
+        "take turns; the curve is freed of which ones had theirs. The reward is the one trained "
+        f"on, so its rise alone proves nothing{'; the judge decides' if found.has_truth else ''}."
+    )
+    return section("Tuning", explanation, card(plot))
+
+
+def reward_section(found: Findings) -> str:
+    """Plot how often the reward model orders pairs rightly, beside untouched CLIP similarity."""
+    about = found.summary["reward_model"]
+    if not found.reward_models:
+        return ""
+    groups, rows = [], []
+    if about["measured_by"] == "judge":
+        groups.append(f"seen prompts, by the judge\n{about['held_out_pairs']} pairs")
+        rows.append(about)
+        if about["unseen"]:
+            groups.append(
+                f"unseen prompts, by the judge\n{about['unseen']['held_out_pairs']} pairs"
+            )
+            rows.append(about["unseen"])
+    groups.append(f"{_whose(found)} held-out choices\n{about['choices']['held_out_pairs']} pairs")
+    rows.append(about["choices"])
+    plot = dots(
+        groups,
+        [
+            _accuracies("learned from comparisons", ACCENT, "held_out_accuracy", rows),
+            _accuracies("untouched CLIP", CONTROL, "clip_accuracy", rows),
+        ],
+    )
+    explanation = (
+        "How often the reward puts the better of two images of a prompt first, on pairs that it "
+        "never learned from. The dashed line is chance. Raters' choices carry their own mistakes, "
+        "which no reward can foresee."
+    )
+    return section("The reward model", explanation, card(plot))
+
+
+def _whose(found: Findings) -> str:
+    kinds = [kind.value for kind, counts in found.counts.items() if counts.total]
+    return "simulated raters'" if kinds == [RaterKind.SIMULATED.value] else "raters'"
+
+
+def _accuracies(name: str, colour: str, key: str, rows: Sequence[dict[str, Any]]) -> Series:
+    values = [row[key] for row in rows]
+    return Series(name, colour, values, [row[f"{key}_interval"] for row in rows])

@@ -1,0 +1,173 @@
+"""Running a round: the side effects of every stage, and what is noted of it in the store.
+
+Which stage comes next is decided by `stages`; each stage can be cut short anywhere and run again.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from data.errors import StoreError, WorkspaceError
+from data.records import RaterKind, RoundEvent
+from feedback_loop.config import Raters
+from feedback_loop.hints import hint
+from feedback_loop.loop import Loop
+from feedback_loop.stages import STAGES, Position, Stage, position
+from feedback_loop.terminal import say
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """People have to compare pairs before the round goes on."""
+
+    num_compared: int
+    num_wanted: int
+
+
+def run_round(loop: Loop, raters: Raters) -> Waiting | None:
+    """Run what is left of the current round, or the next one from its beginning.
+
+    Returns `Waiting` where it had to stop for people, and None when the round is finished.
+    """
+    number = position(loop.store.round_events()).round
+    while (at := position(loop.store.round_events())).round == number:
+        if waiting := run_stage(loop, at, raters):
+            return waiting
+    return None
+
+
+def run_stage(loop: Loop, at: Position, raters: Raters = "people") -> Waiting | None:
+    """Run one stage and note it in the store: when it began, and that it ended or waits."""
+    store = loop.store
+    if at.status == "new":
+        store.add_round_event(RoundEvent(round=at.round, stage=at.stage, status="started"))
+    say(f"round {at.round}, {at.stage}{_remark(at, raters)}")
+    started = time.monotonic()
+    try:
+        outcome = _ACTIONS[at.stage](loop, at.round, raters)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"round {at.round} stopped in {at.stage}; what is done of it is kept, and the same "
+            "command goes on from there"
+        ) from None
+    seconds = time.monotonic() - started
+    if isinstance(outcome, Waiting):
+        if at.status != "waiting":
+            store.add_round_event(RoundEvent(round=at.round, stage=at.stage, status="waiting"))
+        return outcome
+    store.add_round_event(
+        RoundEvent(
+            round=at.round, stage=at.stage, status="finished", seconds=seconds, detail=outcome
+        )
+    )
+    return None
+
+
+def _remark(at: Position, raters: Raters) -> str:
+    remark = " (SIMULATED raters)" if at.stage == "compare" and raters == "simulated" else ""
+    return remark + (": going on where it was cut short" if at.status == "started" else "")
+
+
+def _generate(loop: Loop, number: int, _: Raters) -> dict[str, object]:
+    from feedback_loop.generate import generate
+
+    return generate(loop, number)
+
+
+def _compare(loop: Loop, number: int, raters: Raters) -> dict[str, object] | Waiting:
+    """Ask simulated raters, or see whether people have compared enough."""
+    noted: dict[str, object] = {"raters": "people"}
+    if raters == "simulated":
+        from feedback_loop.ask import ask_simulated
+
+        noted = ask_simulated(loop, number)
+    num_compared, num_pairs = loop.store.progress(number)
+    num_wanted = min(loop.config.people.num_pairs or num_pairs, num_pairs)
+    if num_compared < num_wanted:
+        return Waiting(num_compared, num_wanted)
+    return noted | {"num_compared": num_compared}
+
+
+def close_comparing(loop: Loop, number: int) -> None:
+    """Let a round go on with the comparisons that it has; none at all is a `StoreError`."""
+    num_compared, num_pairs = loop.store.progress(number)
+    if not num_compared:
+        raise StoreError(
+            f"none of the {num_pairs} pairs of round {number} is compared yet; compare some with "
+            f"`{hint(loop.workspace, 'label')}`"
+        )
+    noted: dict[str, object] = {"raters": "people", "num_compared": num_compared}
+    loop.store.add_round_event(
+        RoundEvent(round=number, stage="compare", status="finished", detail=noted)
+    )
+
+
+def _fit(loop: Loop, number: int, _: Raters) -> dict[str, object]:
+    from feedback_loop.fitting import fit_round
+
+    return fit_round(loop, number)
+
+
+def _tune(loop: Loop, number: int, _: Raters) -> dict[str, object]:
+    from feedback_loop.tuning import tune_round
+
+    return tune_round(loop, number)
+
+
+def _measure(loop: Loop, number: int, _: Raters) -> dict[str, object]:
+    from feedback_loop.measure import measure
+
+    return measure(loop, number)
+
+
+def _report(loop: Loop, _: int, __: Raters) -> dict[str, object]:
+    from feedback_loop.report.build import build_report
+
+    return {"page": build_report(loop).relative_to(loop.workspace.root).as_posix()}
+
+
+_ACTIONS: dict[Stage, Callable[[Loop, int, Raters], dict[str, object] | Waiting]] = {
+    "generate": _generate,
+    "compare": _compare,
+    "fit": _fit,
+    "tune": _tune,
+    "measure": _measure,
+    "report": _report,
+}
+assert set(_ACTIONS) == set(STAGES)
+
+
+@contextlib.contextmanager
+def at_work_alone(loop: Loop) -> Iterator[None]:
+    """Refuse to work on a workspace's rounds while another process does.
+
+    The lock goes with the process that has it, so a kill leaves none behind.
+    """
+    try:
+        import fcntl
+    except ImportError:  # not on Windows, where this guard is missing
+        yield
+        return
+    with (loop.workspace.root / ".round.lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise WorkspaceError(
+                f"another process is at work on the rounds of {loop.workspace.root}; "
+                "wait for it, or end it and run the same command again"
+            ) from None
+        yield
+
+
+def say_waiting(loop: Loop, waiting: Waiting) -> None:
+    """Say what a round waits for and how to give it."""
+    number = position(loop.store.round_events()).round
+    people = loop.store.counts(RaterKind.PERSON).by_round.get(number, 0)
+    say(
+        f"\nround {number} waits for people: {waiting.num_compared} of {waiting.num_wanted} pairs "
+        f"are compared ({people} comparisons by people)\n"
+        f"  compare pairs in the browser:  {hint(loop.workspace, 'label')}\n"
+        f"  then go on:                    {hint(loop.workspace, 'round')}\n"
+        f"  or go on with what there is:   {hint(loop.workspace, 'fit')}"
+    )

@@ -1,0 +1,83 @@
+"""Where a workspace stands, from its store alone."""
+
+from collections.abc import Sequence
+
+from data.records import RaterKind, RewardModel, RoundEvent
+from data.store import Store
+from data.workspace import Workspace
+from feedback_loop.hints import hint
+from feedback_loop.readable import percent
+from feedback_loop.stages import Position, num_finished_rounds, position
+from feedback_loop.terminal import say
+
+
+def say_status(workspace: Workspace) -> None:
+    """Print what there is and what comes next; an empty store is a state like any other."""
+    store = workspace.store()
+    events, policies = store.round_events(), store.policies()
+    at = position(events)
+    lines = [
+        ("workspace", str(workspace.root)),
+        ("prompts", _prompts(store)),
+        ("policies", " -> ".join(policy.name for policy in policies) or "none"),
+        ("images", str(len(store.images()))),
+        ("pairs", _pairs(store)),
+        ("comparisons", _comparisons(store)),
+        ("choices", _choices(store)),
+        ("reward models", _reward_models(store.reward_models())),
+        ("rounds", _rounds(events, at)),
+        ("next", _next(workspace, at) if policies else hint(workspace, "init")),
+    ]
+    for name, value in lines:
+        say(f"{name:<14}{value}")
+
+
+def _prompts(store: Store) -> str:
+    prompts = store.prompts()
+    unseen = sum(prompt.split == "unseen" for prompt in prompts)
+    return f"{len(prompts) - unseen} to train on, {unseen} unseen"
+
+
+def _pairs(store: Store) -> str:
+    pairs = store.pairs()
+    numbers = sorted({pair.round for pair in pairs})
+    progress = {number: store.progress(number) for number in numbers}
+    rounds = ", ".join(f"round {n}: {done} of {of} compared" for n, (done, of) in progress.items())
+    return f"{len(pairs)} ({rounds})" if pairs else "0"
+
+
+def _comparisons(store: Store) -> str:
+    by_kind = store.counts().by_kind
+    simulated = by_kind[RaterKind.SIMULATED]
+    parts = [f"{by_kind[RaterKind.PERSON]} by people"]
+    parts += [f"{simulated} SIMULATED"] if simulated else []
+    parts += [f"{by_kind[RaterKind.MODEL]} by models"] if by_kind[RaterKind.MODEL] else []
+    return ", ".join(parts)
+
+
+def _choices(store: Store) -> str:
+    by_choice = store.counts().by_choice
+    return ", ".join(f"{count} {c.value.replace('_', ' ')}" for c, count in by_choice.items())
+
+
+def _reward_models(models: Sequence[RewardModel]) -> str:
+    said = [
+        f"{model.name} ({percent(model.metrics.get('held_out_accuracy'))} of "
+        f"{model.metrics.get('held_out_pairs', 0)} held-out choices)"
+        for model in models
+    ]
+    return ", ".join(said) or "none"
+
+
+def _rounds(events: Sequence[RoundEvent], at: Position) -> str:
+    finished = f"{num_finished_rounds(events)} finished"
+    return (
+        finished if at.is_between_rounds else f"{finished}; round {at.round} stands at {at.stage}"
+    )
+
+
+def _next(workspace: Workspace, at: Position) -> str:
+    go_on = hint(workspace, "round")
+    if at.stage == "compare":
+        return f"{hint(workspace, 'label')}, then {go_on}"
+    return go_on

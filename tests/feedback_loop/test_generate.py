@@ -1,0 +1,119 @@
+"""Generating: seeded, resumable, nothing doubled."""
+
+from collections import Counter
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+
+from data.errors import PromptError
+from data.records import Policy
+from feedback_loop.drawing import Artist, Wanted
+from feedback_loop.generate import generate, policy_of_round
+from feedback_loop.loop import Loop, create_loop
+from feedback_loop.seeds import measure_seeds
+
+
+def test_a_round_gets_its_pairs_of_trained_prompts_only(loop):
+    noted = generate(loop, 1)
+    pairs, images = loop.store.pairs(1), loop.store.images(round=1)
+    assert noted == {"policy": "base", "num_images": 20, "num_pairs": 20}
+    assert (len(pairs), len(images)) == (20, 20)
+    trained = {prompt.prompt_id for prompt in loop.prompts("train")}
+    prompt_of = {image.image_id: image.prompt_id for image in images}
+    for pair in pairs:
+        assert pair.prompt_id in trained
+        assert prompt_of[pair.image_a] == prompt_of[pair.image_b] == pair.prompt_id
+    seen = Counter(image for pair in pairs for image in (pair.image_a, pair.image_b))
+    assert set(seen.values()) == {2}
+
+
+def test_again_changes_nothing(loop):
+    generate(loop, 1)
+    before = loop.store.pairs(), loop.store.images()
+    generate(loop, 1)
+    assert (loop.store.pairs(), loop.store.images()) == before
+
+
+def test_cut_short_it_goes_on_to_the_same_end(loop, tmp_path, monkeypatch):
+    generate(loop, 1)
+    other = create_loop(tmp_path / "other", loop.config)
+    drawn = Artist._draw_batch
+
+    def draw_once(self, batch, number):
+        if other.store.images():
+            raise KeyboardInterrupt
+        return drawn(self, batch, number)
+
+    monkeypatch.setattr(Artist, "_draw_batch", draw_once)
+    with pytest.raises(KeyboardInterrupt):
+        generate(other, 1)
+    monkeypatch.undo()
+    assert 0 < len(other.store.images()) < 20
+    generate(other, 1)
+    for listed in ("images", "pairs"):
+        whole, resumed = (
+            {replace(r, created_at=datetime.min) for r in getattr(each.store, listed)()}
+            for each in (loop, other)
+        )
+        assert whole == resumed
+
+
+def test_pairs_are_there_as_soon_as_their_images_are(loop, monkeypatch):
+    compared_early = []
+    add_images = type(loop.store).add_images
+
+    def spy(self, images):
+        compared_early.append(len(self.pairs()))
+        add_images(self, images)
+
+    monkeypatch.setattr(type(loop.store), "add_images", spy)
+    generate(loop, 1)
+    assert compared_early[0] == 0
+    assert 0 < compared_early[-1] < 20
+
+
+def test_a_lost_file_is_drawn_again(loop):
+    generate(loop, 1)
+    image = loop.store.images()[0]
+    original = loop.workspace.read_image(image.sha256)
+    loop.workspace.image_path(image.sha256).unlink()
+    generate(loop, 1)
+    assert loop.workspace.read_image(image.sha256) == original
+
+
+def test_an_image_depends_on_its_own_seed_alone(loop):
+    prompt = loop.prompts()[0]
+    seeds = measure_seeds(loop.config)
+    artist = Artist(loop, loop.store.policy("base"))
+    alone = artist.draw([Wanted(prompt, seeds[1])], number=1, purpose="")[0]
+    smaller = replace(
+        loop.config,
+        tune=replace(loop.config.tune, sampling=replace(loop.config.sampling, batch_size=3)),
+    )
+    together = Artist(Loop(loop.workspace, smaller), loop.store.policy("base")).draw(
+        [Wanted(prompt, seed) for seed in seeds], number=1, purpose=""
+    )
+    assert together[1] == alone
+
+
+def test_a_later_round_sets_the_newest_against_the_one_before(loop):
+    generate(loop, 1)
+    newer = Policy(name="round-1", base=loop.store.policy("base").base, parent="base", round=1)
+    loop.store.add_policy(newer)
+    assert policy_of_round(loop, 2) == newer
+    assert policy_of_round(loop, 1).name == "base"
+    generate(loop, 2)
+    policy_of = {image.image_id: image.policy for image in loop.store.images()}
+    meetings = Counter(
+        tuple(sorted((policy_of[pair.image_a], policy_of[pair.image_b])))
+        for pair in loop.store.pairs(2)
+    )
+    assert meetings[("base", "round-1")] == meetings[("round-1", "round-1")] == 10
+
+
+def test_a_set_without_training_prompts_is_refused(loop, tmp_path):
+    path = tmp_path / "unseen.yaml"
+    path.write_text("name: u\nprompts:\n  - {text: a dog, split: unseen}\n")
+    with pytest.raises(PromptError, match="no prompt of split train"):
+        generate(Loop(loop.workspace, replace(loop.config, prompt_set=str(path))), 1)

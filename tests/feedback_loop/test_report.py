@@ -1,0 +1,297 @@
+"""The report: the promised keys, one page that needs nothing else, and honest words."""
+
+import io
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from data.errors import WorkspaceError
+from data.records import (
+    Choice,
+    Comparison,
+    Image,
+    Pair,
+    Policy,
+    Rater,
+    RaterKind,
+    RewardModel,
+    RoundEvent,
+    Run,
+    Sampler,
+)
+from data.snapshot import take_snapshot
+from feedback_loop.measurements import MeasuredImage, read_measurements, write_measurements
+from feedback_loop.outcome import say_outcome
+from feedback_loop.report.build import build_report
+from feedback_loop.report.curves import even_out
+from feedback_loop.report.grids import data_uri
+from feedback_loop.report.plots import smoothed
+from feedback_loop.report.svg import colours_of
+from feedback_loop.seeds import measure_seeds
+from feedback_loop.stages import TIMED_STAGES
+
+SAMPLER = Sampler(scheduler="ddim", num_steps=3, guidance=2.0, eta=1.0, width=16, height=16)
+FITTED = {
+    "comparisons": {"by_rater_kind": {"simulated": 1}},
+    "held_out_pairs": 9,
+    "held_out_accuracy": 0.8,
+    "held_out_accuracy_interval": [0.7, 0.9],
+    "clip_accuracy": 0.6,
+    "clip_accuracy_interval": None,
+}
+
+
+def paint(light, size=16):
+    file = io.BytesIO()
+    PIL.Image.new("RGB", (size, size), (light, 0, 0)).save(file, "PNG")
+    return file.getvalue()
+
+
+def add_policy(loop, number):
+    name = f"round-{number}"
+    loop.store.add_policy(
+        Policy(
+            name=name,
+            base="base",
+            adapter=f"policies/{name}",
+            adapter_sha256="ab" * 32,
+            parent="base" if number == 1 else f"round-{number - 1}",
+            run_id=name,
+            reward_model=name,
+            round=number,
+        )
+    )
+
+
+def add_measured(loop, policy, *, truth=True, rewards=True):
+    """Let every policy meet its prompts at every other seed, the newer ones more often."""
+    rng = np.random.default_rng(len(policy))
+    measured, images = [], []
+    for prompt in loop.prompts():
+        for place, seed in enumerate(measure_seeds(loop.config)):
+            met = place % 2 == 0 or (policy != "base" and prompt.split == "train")
+            light = int(rng.integers(256))
+            image = Image.new(
+                sha256=loop.workspace.save_image(paint(light)),
+                policy=policy,
+                prompt_id=prompt.prompt_id,
+                seed=seed,
+                sampler=SAMPLER,
+            )
+            images.append(image)
+            measured.append(
+                MeasuredImage(
+                    policy=policy,
+                    image_id=image.image_id,
+                    sha256=image.sha256,
+                    prompt_id=prompt.prompt_id,
+                    prompt=prompt.text,
+                    family=prompt.family,
+                    split=prompt.split,
+                    seed=seed,
+                    met=met if truth else None,
+                    quality=1.0 if truth else None,
+                    reward=float(met) if rewards else None,
+                    clip=light / 255,
+                    distance=0.2,
+                )
+            )
+    loop.store.add_images(images)
+    return measured
+
+
+@pytest.fixture
+def finished(loop):
+    """Return a workspace with two rounds behind it, of which nothing was really drawn or fitted."""
+    store = loop.store
+    measured = add_measured(loop, "base")
+    first = measured[:2]
+    rater = Rater.new("r<1>", RaterKind.SIMULATED, {"flip_rate": 0.15})
+    pair = Pair.new(
+        round=1,
+        prompt_id=first[0].prompt_id,
+        image_a=first[0].image_id,
+        image_b=first[1].image_id,
+    )
+    store.add_pairs([pair])
+    store.add_rater(rater)
+    store.record(
+        Comparison.new(
+            pair_id=pair.pair_id,
+            rater_id=rater.rater_id,
+            choice=Choice.LEFT,
+            shown_left=pair.image_a,
+        )
+    )
+    snapshot = take_snapshot(loop.workspace)
+    for number in (1, 2):
+        name = f"round-{number}"
+        add_policy(loop, number)
+        measured += add_measured(loop, name)
+        store.add_reward_model(
+            RewardModel(
+                name=name,
+                snapshot=snapshot.hash,
+                path=f"rewards/{name}",
+                metrics=FITTED,
+                round=number,
+            )
+        )
+        store.add_run(
+            Run(
+                run_id=name,
+                policy_from="base",
+                reward=name,
+                path=f"runs/{name}",
+                status="finished",
+                round=number,
+            )
+        )
+        (loop.workspace.runs / name).mkdir()
+        (loop.workspace.runs / name / "metrics.jsonl").write_text(
+            "".join(
+                json.dumps({"reward_by_prompt": {"a": i}, "kl": i / 2}) + "\n" for i in range(9)
+            )
+        )
+        for stage in TIMED_STAGES:
+            store.add_round_event(
+                RoundEvent(round=number, stage=stage, status="finished", seconds=2)
+            )
+    write_measurements(loop.workspace, measured)
+    return loop
+
+
+class Page(HTMLParser):
+    """Collects what a page is made of, and that every tag is closed."""
+
+    VOID = ("meta", "img", "br", "link", "path", "use")
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.images, self.links, self.texts = [], [], [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        if tag not in self.VOID:
+            self.open.append(tag)
+        self.images += [value for name, value in attributes if (tag, name) == ("img", "src")]
+        self.links += [value for name, value in attributes if name in ("src", "href")]
+
+    def handle_startendtag(self, tag, attributes):
+        self.links += [value for name, value in attributes if name in ("src", "href")]
+
+    def handle_endtag(self, tag):
+        if tag not in self.VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+def test_the_summary_has_the_promised_keys(finished):
+    build_report(finished)
+    summary = json.loads((finished.workspace.report / "summary.json").read_text())
+    assert summary["comparisons"]["person"] == 0
+    assert summary["comparisons"]["simulated"] == 1
+    about = summary["reward_model"]
+    assert {"held_out_accuracy", "held_out_pairs", "clip_accuracy"} <= set(about)
+    assert about["held_out_accuracy"] == 1, "the planted reward is the truth"
+    assert about["choices"]["held_out_accuracy"] == 0.8
+    assert [policy["name"] for policy in summary["policies"]] == ["base", "round-1", "round-2"]
+    for policy in summary["policies"]:
+        assert {"images", "alignment_unseen", "reward", "diversity"} <= set(policy)
+        assert set(policy["alignment"]) == {"overall", "color", "count"}
+    assert summary["policies"][0]["alignment"]["overall"] == pytest.approx(2 / 3, abs=1e-4)
+    assert summary["policies"][2]["alignment"]["overall"] == 1
+    assert summary["policies"][2]["alignment_gain"] == pytest.approx(1 / 3, abs=1e-4)
+    assert summary["policies"][2]["alignment_gain_unseen"] == 0
+    assert summary["kl"] == 3, "the mean over the last five of 0, 0.5, ..., 4"
+    assert summary["seconds"] == dict.fromkeys(TIMED_STAGES, 4)
+    assert summary["seed"] == 0
+
+
+def test_the_page_is_whole_and_needs_no_other_file(finished):
+    page = Page(build_report(finished).read_text(encoding="utf-8"))
+    assert page.open == []
+    assert page.images
+    assert all(image.startswith("data:image/") for image in page.images)
+    assert all(link.startswith(("data:", "#")) for link in page.links)
+
+
+def test_the_page_says_simulated_and_shows_no_markup_of_others(finished):
+    text = build_report(finished).read_text(encoding="utf-8")
+    assert "Simulated raters." in text
+    assert "simulated raters" in text
+    assert "$" not in re.sub(r"<style>.*?</style>", "", text, flags=re.DOTALL)
+    assert "None" not in " ".join(Page(text).texts)
+
+
+def test_the_same_measurements_give_the_same_page(finished):
+    first = build_report(finished).read_bytes()
+    assert build_report(finished).read_bytes() == first
+
+
+def test_without_a_judge_and_before_any_fit_there_is_still_a_page(loop):
+    write_measurements(loop.workspace, add_measured(loop, "base", truth=False, rewards=False))
+    text = build_report(loop).read_text(encoding="utf-8")
+    assert "Before any comparison" in text
+    assert "Simulated" not in text
+    summary = json.loads((loop.workspace.report / "summary.json").read_text())
+    assert summary["policies"][0]["alignment"]["overall"] is None
+    assert summary["policies"][0]["reward"] is None
+    assert summary["kl"] is None
+
+
+def test_the_outcome_on_the_terminal_names_every_policy(finished, capsys):
+    build_report(finished)
+    say_outcome(finished)
+    said = capsys.readouterr().out
+    assert all(name in said for name in ("base", "round-1", "round-2", "SIMULATED"))
+
+
+def test_nothing_measured_is_one_clear_line(loop):
+    with pytest.raises(WorkspaceError, match="nothing is measured"):
+        build_report(loop)
+    (loop.workspace.report / "measurements.jsonl").write_text('{"policy": "base"}\n')
+    with pytest.raises(WorkspaceError, match="cannot be read"):
+        build_report(loop)
+
+
+def test_measurements_survive_the_file(finished):
+    measured = read_measurements(finished.workspace)
+    write_measurements(finished.workspace, measured)
+    assert read_measurements(finished.workspace) == measured
+
+
+def test_large_images_are_made_small_for_the_page():
+    assert data_uri(paint(9)).startswith("data:image/png;base64,")
+    assert data_uri(paint(9, size=600)).startswith("data:image/jpeg;base64,")
+
+
+@pytest.mark.parametrize("num_policies", range(1, 8))
+def test_the_base_and_the_newest_policy_have_their_own_colours(num_policies):
+    colours = colours_of(num_policies)
+    assert len(colours) == num_policies
+    assert colours[0] not in colours[1:]
+    assert colours[-1] not in colours[:-1]
+
+
+def test_curves_do_not_tell_which_prompts_had_their_turn():
+    easy, hard = 5.0, -5.0
+    by_prompt = [{"easy": easy + 0.1 * i} if i % 2 else {"hard": hard + 0.1 * i} for i in range(8)]
+    evened = even_out(by_prompt)
+    assert np.ptp(evened) < 1
+    assert np.mean(evened) == pytest.approx(np.mean([v for r in by_prompt for v in r.values()]))
+    together = [{"a": 1.0, "b": 3.0}, {"a": 2.0, "b": 4.0}]
+    assert even_out(together) == pytest.approx([2.0, 3.0]), "without turns it is the plain mean"
+    assert even_out([]) == []
+
+
+def test_smoothing_keeps_length_and_constants():
+    assert smoothed([2.0] * 7) == [2.0] * 7
+    assert smoothed([0.0, 1.0, 2.0, 3.0, 4.0])[2] == 2

@@ -1,0 +1,190 @@
+"""Whole rounds on tiny random models: they stop for people, go on, and leave all in place."""
+
+import json
+import shutil
+
+import pytest
+import torch
+
+from data.errors import StoreError, UnknownRecord
+from data.records import RaterKind
+from feedback_loop.__main__ import dispatch
+from feedback_loop.fitting import fit_round
+from feedback_loop.generate import generate
+from feedback_loop.loop import create_loop, open_loop
+from feedback_loop.rounds import Waiting, run_round, run_stage
+from feedback_loop.stages import STAGES, Position, num_finished_rounds, position
+
+
+@pytest.fixture(scope="module")
+def first_round(tmp_path_factory, config, compare):
+    """Return a workspace whose first round a person has compared and that is finished."""
+    loop = create_loop(tmp_path_factory.mktemp("round") / "workspace", config)
+    assert run_round(loop, "people") == Waiting(0, 20)
+    compare(loop, 1)
+    assert run_round(loop, "people") is None
+    return loop
+
+
+@pytest.fixture
+def one_round(first_round, tmp_path):
+    """Return a copy of it: a workspace can be moved."""
+    shutil.copytree(first_round.workspace.root, tmp_path / "workspace")
+    return open_loop(tmp_path / "workspace")
+
+
+def test_two_rounds_by_people_from_nothing_to_the_report(one_round, compare, capsys):
+    loop, store = one_round, one_round.store
+    root = str(loop.workspace.root)
+    assert num_finished_rounds(store.round_events()) == 1
+    assert [policy.name for policy in store.policies()] == ["base", "round-1"]
+
+    dispatch(["round", "--workspace", root])
+    assert "round 2 waits for people: 0 of 20 pairs" in capsys.readouterr().out
+    compare(loop, 2)
+    dispatch(["round", "--workspace", root])
+    assert "comparisons: 40 by people" in capsys.readouterr().out
+
+    newest = store.newest_policy()
+    assert (newest.name, newest.parent, newest.reward_model) == ("round-2", "round-1", "round-2")
+    assert (loop.workspace.root / str(newest.adapter)).is_dir()
+    assert store.reward_model("round-2").metrics["comparisons"]["total"] == 40
+    assert [run.status for run in store.runs()] == ["finished", "finished"]
+    summary = json.loads((loop.workspace.report / "summary.json").read_text())
+    assert [policy["name"] for policy in summary["policies"]] == ["base", "round-1", "round-2"]
+    assert all(policy["images"] == 18 for policy in summary["policies"])
+    assert summary["comparisons"]["person"] == 40
+    assert summary["reward_model"]["measured_by"] == "choices"
+    assert (loop.workspace.report / "index.html").stat().st_size > 10_000
+
+    _provenance_leads_back(loop, capsys)
+    _policies_compare(root, capsys)
+
+
+def _provenance_leads_back(loop, capsys):
+    image = loop.store.images(policy="round-2")[0]
+    root = str(loop.workspace.root)
+    dispatch(["provenance", image.image_id, "--comparisons", "--workspace", root])
+    said = capsys.readouterr().out
+    ids = {comparison.comparison_id for comparison in loop.store.comparisons()}
+    assert len(ids) == 40
+    assert all(each in said for each in ids)
+    assert "policy round-2" in said
+    assert "policy round-1" in said
+    assert "policy base" in said
+    assert "by person" in said
+    with pytest.raises(UnknownRecord, match="no policy and no image"):
+        dispatch(["provenance", "nobody", "--workspace", root])
+
+
+def _policies_compare(root, capsys):
+    dispatch(["compare", "base", "round-2", "--workspace", root])
+    said = capsys.readouterr().out
+    assert "reward, train prompts" in said
+    assert "18 images each" in said
+
+
+def test_waiting_is_noted_once_and_costs_nothing(loop):
+    for _ in range(3):
+        assert run_round(loop, "people") == Waiting(0, 20)
+    statuses = [event.status for event in loop.store.round_events(1) if event.stage == "compare"]
+    assert statuses == ["started", "waiting"]
+
+
+def test_the_fit_command_goes_on_with_what_there_is(loop, compare, capsys):
+    root = str(loop.workspace.root)
+    dispatch(["generate", "--workspace", root])
+    assert "next: tastemaker label" in capsys.readouterr().out
+    with pytest.raises(StoreError, match="none of the 20 pairs"):
+        dispatch(["fit", "--workspace", root])
+    rest = loop.store.pairs(1)[12:]
+    compare(loop, 1)
+    loop.store.undo(loop.store.raters()[0].rater_id, "undo")
+    assert rest
+    dispatch(["fit", "--workspace", root])
+    assert "next: tastemaker tune" in capsys.readouterr().out
+    assert loop.store.reward_model("round-1").metrics["comparisons"]["total"] == 19
+    dispatch(["tune", "--workspace", root])
+    dispatch(["report", "--workspace", root])
+    assert position(loop.store.round_events()).round == 2
+
+
+def test_every_stage_can_be_run_again_without_a_trace(one_round):
+    """A kill between a stage's work and its note makes it run again; nothing may double."""
+    store = one_round.store
+    kept = ("policies", "images", "pairs", "comparisons", "reward_models", "runs", "raters")
+    before = {name: getattr(store, name)() for name in kept}
+    adapter = one_round.workspace.policies / "round-1" / "pytorch_lora_weights.safetensors"
+    weights = adapter.read_bytes()
+    for stage in STAGES:
+        run_stage(one_round, Position(1, stage, "started"))
+    assert {name: getattr(store, name)() for name in kept} == before
+    assert adapter.read_bytes() == weights
+
+
+def test_comparisons_that_come_during_the_fit_wait_for_the_next_round(one_round, compare):
+    compare(one_round, 1, name="late")
+    detail = [e.detail for e in one_round.store.round_events(1) if e.stage == "fit"][-1]
+    again = fit_round(one_round, 1)
+    assert again["snapshot"] == detail["snapshot"]
+    assert one_round.store.counts().by_kind[RaterKind.PERSON] == 40
+
+
+def test_the_published_adapter_says_where_it_comes_from(one_round):
+    card = (one_round.workspace.policies / "round-1" / "README.md").read_text(encoding="utf-8")
+    assert "20 person comparisons" in card
+    assert one_round.store.reward_model("round-1").snapshot in card
+
+
+def test_plain_diffusers_draws_what_was_measured(one_round):
+    from diffusers import DDIMScheduler, StableDiffusionPipeline
+
+    from feedback_loop.pixels import read_images
+
+    policy = one_round.store.policy("round-1")
+    image = one_round.store.images(policy="round-1")[0]
+    pipeline = StableDiffusionPipeline.from_pretrained(policy.base, safety_checker=None)
+    pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config)
+    pipeline.load_lora_weights(str(one_round.workspace.root / str(policy.adapter)))
+    pipeline.set_progress_bar_config(disable=True)
+    drawn = pipeline(
+        one_round.store.prompt(image.prompt_id).text,
+        num_inference_steps=image.sampler.num_steps,
+        guidance_scale=image.sampler.guidance,
+        eta=image.sampler.eta,
+        generator=torch.Generator().manual_seed(image.seed),
+        output_type="pt",
+    ).images
+    kept = read_images(one_round.workspace, [image.sha256])
+    assert (drawn - kept).abs().max() < 2 / 255
+
+
+def test_export_and_import_bring_comparisons_back(one_round, tmp_path, capsys):
+    root, store = str(one_round.workspace.root), one_round.store
+    before = store.comparison_events()
+    for suffix in ("csv", "jsonl", "parquet"):
+        file = str(tmp_path / f"comparisons.{suffix}")
+        dispatch(["export", file, "--workspace", root])
+        dispatch(["import", file, "--workspace", root])
+        assert "0 comparisons added, 20 were there already" in capsys.readouterr().out
+    assert store.comparison_events() == before
+    _import_elsewhere(one_round, tmp_path, store.comparisons())
+
+
+def _import_elsewhere(loop, tmp_path, comparisons):
+    """Bring the comparisons into a copy of the workspace in which nobody has compared."""
+    other = create_loop(tmp_path / "other", loop.config)
+    generate(other, 1)
+    dispatch(["import", str(tmp_path / "comparisons.csv"), "--workspace", str(tmp_path / "other")])
+    found = {c.comparison_id: (c.pair_id, c.choice, c.shown_left, c.rater_id)
+             for c in other.store.comparisons()}  # fmt: skip
+    assert found == {
+        c.comparison_id: (c.pair_id, c.choice, c.shown_left, c.rater_id) for c in comparisons
+    }
+    assert [rater.kind for rater in other.store.raters()] == [RaterKind.PERSON]
+    empty = create_loop(tmp_path / "empty", loop.config)
+    with pytest.raises(StoreError, match="not in this workspace"):
+        dispatch(
+            ["import", str(tmp_path / "comparisons.csv"), "--workspace", str(tmp_path / "empty")]
+        )
+    assert not empty.store.comparison_events()
