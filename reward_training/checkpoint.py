@@ -16,16 +16,15 @@ from reward_training.model import LearnedReward
 
 @dataclass(frozen=True)
 class Look:
-    """What held-out comparisons said after some updates, for each share that towers can go."""
+    """What held-out comparisons said after some updates."""
 
     update: int
     train_loss: float | None
     """Mean over the updates since the look before; none before the first update."""
-    losses: Float[Tensor, " shares"]
-    """Mean held-out loss."""
-    margins: Float[Tensor, "shares pairs"]
+    held_out_loss: float
+    margins: Float[Tensor, " pairs"]
     """Raw reward of image a minus that of image b."""
-    probability_a: Float[Tensor, "shares pairs"]
+    probability_a: Float[Tensor, " pairs"]
     """Probability of image a where one is preferred."""
 
 

@@ -18,7 +18,7 @@ class ModelConfig:
     train: TrainedPart = "text"
     """Weights that learn: "head" alone, "text" (text tower and head; the vision tower stays frozen
     and sees every image once) or "all"."""
-    head: HeadKind = "mlp"
+    head: HeadKind = "similarity"
     """"similarity": the cosine of image and text times a learned scale; "mlp": that plus a small
     network on both features that starts at zero."""
     ties: TieModel = "davidson"
@@ -57,9 +57,9 @@ class TrainingConfig:
     cross_validate: bool = True
     """Hold every prompt out once, in as many folds as the held-out fraction gives, each with a fit
     of its own; off: hold out the first fold only, which is as much faster and less certain."""
-    interpolate: bool = True
-    """Put the towers back part of the way to where they started, by the share with the best
-    held-out loss: what a few comparisons unteach comes back, most of what they teach stays."""
+    tower_share: float = 0.7
+    """How far towers go from where they started to where training took them, 0 to 1: part of the
+    way keeps most of what comparisons teach and most of what they would unteach."""
     refit: bool = True
     """Learn the saved weights from all comparisons, for the number of updates that held-out ones
     chose; off: without the first fold's prompts."""
@@ -79,6 +79,8 @@ class TrainingConfig:
             raise ValueError(
                 f"label_smoothing: expected 0 up to less than 0.5, got {self.label_smoothing}"
             )
+        if not 0 < self.tower_share <= 1:
+            raise ValueError(f"tower_share: expected above 0, at most 1, got {self.tower_share}")
         if self.seed < 0:
             raise ValueError(f"seed: expected 0 or more, got {self.seed}")
 

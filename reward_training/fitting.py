@@ -115,7 +115,7 @@ def _fit(
         ).looks
         for number, fold in enumerate(folds, start=1)
     ]
-    selection = select(comparisons, folds, looks, fitting.shares)
+    selection = select(comparisons, folds, looks)
     learned_from = comparisons if training.refit else comparisons.take(folds[0].train)
     fitting.train(
         learned_from,
@@ -124,7 +124,7 @@ def _fit(
         checkpoint=Checkpoint(unfinished / "final.pt", key),
         title="final fit",
     )
-    fitting.go_share(selection.tower_share)
+    fitting.hold_back()
     fitting.reward.fit_standardisation(fitting.raw_rewards(learned_from))
     return fitting.reward, _describe(config, comparisons, learned_from, selection) | measure(
         selection.held_out,
@@ -170,9 +170,8 @@ def _describe(
         "held_out_comparisons": count_comparisons(selection.held_out),
         "learned_from": count_comparisons(learned_from),
         "held_out_measured_on": "weights of a fit that has not seen the prompt; it only helped to "
-        "choose num_updates and tower_share",
+        "choose num_updates",
         "num_updates": selection.num_updates,
-        "tower_share": selection.tower_share,
         "held_out_log_loss": selection.log_loss,
         "curve": selection.curve,
         "notes": notes,

@@ -17,7 +17,7 @@ from reward_training.checkpoint import Checkpoint, Look, TrainingState
 from reward_training.config import TrainingConfig
 from reward_training.dataset import Comparisons
 from reward_training.features import PairFeatures
-from reward_training.interpolation import between, shares_of
+from reward_training.interpolation import between
 from reward_training.losses import preference_loss
 from reward_training.model import LearnedReward
 
@@ -36,11 +36,6 @@ class Fitting:
     config: TrainingConfig
     untouched: dict[str, Tensor]
     """The trained weights before any training."""
-
-    @property
-    def shares(self) -> tuple[float, ...]:
-        """Shares of the way from the untouched towers to the fitted ones that are looked at."""
-        return shares_of(self.untouched) if self.config.interpolate else (1.0,)
 
     def train(
         self,
@@ -81,9 +76,10 @@ class Fitting:
         bar.close()
         return state
 
-    def go_share(self, share: float) -> None:
-        """Put the towers at `share` of the way from untouched to where they are."""
+    def hold_back(self) -> None:
+        """Put the towers at the configured share of the way from untouched to where they are."""
         fitted = self.reward.copy_trained_weights()
+        share = self.config.tower_share
         self.reward.load_trained_weights(between(self.untouched, fitted, share))
 
     def margins(self, comparisons: Comparisons) -> Float[Tensor, " pairs"]:
@@ -129,26 +125,24 @@ class Fitting:
         return loss.item()
 
     def _look(self, held_out: Comparisons, state: TrainingState) -> Look:
-        """See what held-out comparisons say at every share of the way; the weights stay."""
+        """See what held-out comparisons say of the weights when held back."""
         fitted = self.reward.copy_trained_weights()
-        margins, losses = [], []
-        for share in self.shares:
-            self.reward.load_trained_weights(between(self.untouched, fitted, share))
-            margins.append(self.all_margins(held_out))
-            losses.append(self._losses(margins[-1], held_out, smoothing=0.0).detach().mean())
-        self.reward.load_trained_weights(fitted)
-        return Look(
+        self.hold_back()
+        margins = self.all_margins(held_out)
+        look = Look(
             update=state.update,
             train_loss=float(np.mean(state.losses)) if state.losses else None,
-            losses=torch.stack(losses).cpu(),
-            margins=torch.stack(margins).cpu(),
-            probability_a=torch.stack([self.reward.probability_a(m) for m in margins]).cpu(),
+            held_out_loss=self._losses(margins, held_out, smoothing=0.0).mean().item(),
+            margins=margins.cpu(),
+            probability_a=self.reward.probability_a(margins).cpu(),
         )
+        self.reward.load_trained_weights(fitted)
+        return look
 
     def _is_stale(self, state: TrainingState) -> bool:
         if not state.looks:
             return False
-        best = min(state.looks, key=lambda look: float(look.losses.min()))
+        best = min(state.looks, key=lambda look: look.held_out_loss)
         return state.update - best.update >= self.config.patience * self.config.evaluate_every
 
 

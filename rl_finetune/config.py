@@ -72,8 +72,15 @@ class ObjectiveConfig:
     """Charge the KL as a term of the loss (Eq. 9), or subtract its estimate from the reward."""
     clip_nats: float = 0.2
     """Half-width of PPO's trust region: nats of one step's joint log-prob, whatever the size."""
-    num_train_steps: int | None = 6
-    """Denoising steps trained per image, drawn anew and re-weighted; none given trains them all."""
+    window: float = 0.2
+    """Share of the denoising, from pure noise on, that the reward trains; 1 is the paper's. Later
+    steps settle details: their gradients are mostly noise, and where sigma is small they drown the
+    others'."""
+    num_train_steps: int | None = None
+    """Denoising steps of the window trained per image, drawn anew and re-weighted; none given
+    trains them all."""
+    num_kl_steps: int = 1
+    """Denoising steps after the window per image, drawn anew and re-weighted, for the KL alone."""
     guidance_gradient: GuidanceGradient = "both"
     """Branches of guidance that carry gradient: both, or only the conditional (cheaper)."""
 
@@ -81,6 +88,8 @@ class ObjectiveConfig:
         for name in ("reward_weight", "kl_weight"):
             _require(getattr(self, name) >= 0, f"objective.{name}", getattr(self, name), ">= 0")
         _require(self.clip_nats > 0, "objective.clip_nats", self.clip_nats, "> 0")
+        _require(0 < self.window <= 1, "objective.window", self.window, "in (0, 1]")
+        _require(self.num_kl_steps >= 1, "objective.num_kl_steps", self.num_kl_steps, ">= 1")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,8 +121,8 @@ class OptimiserConfig:
     """Decoupled weight decay."""
     max_grad_norm: float = 1.0
     """The gradient is scaled down to this norm."""
-    num_updates: int = 3
-    """Updates that share out an iteration's denoising steps among them."""
+    num_updates: int = 1
+    """Updates that share out an iteration's trained denoising steps among them."""
     num_passes: int = 1
     """Times an iteration goes through its denoising steps."""
     batch_size: int = 48

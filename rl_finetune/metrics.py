@@ -12,6 +12,7 @@ from torch import Tensor
 
 from data.files import write_atomically
 from rl_finetune.rollout import Rollout
+from rl_finetune.steps import ChosenSteps
 from rl_finetune.updates import UpdateReport
 
 
@@ -31,19 +32,19 @@ class IterationMetrics:
     kl: float
     """KL to the base in nats, summed over steps (estimated from some) and averaged over images."""
     kl_by_step: list[float | None]
-    """Mean KL of each denoising step in nats; none where the iteration trained on no such step."""
+    """Mean KL of each denoising step in nats; none where none was drawn."""
     loss: float
     """Mean over updates."""
     grad_norm: float
     """Mean over updates, before clipping to max_grad_norm."""
     ratio: float
-    """Mean density ratio of a step to the policy that sampled, over all updates."""
+    """Mean density ratio of a trained step to the policy that sampled, over all updates."""
     ratio_max: float
     ratio_by_step: list[float | None]
     clip_fraction: float
-    """Share of steps whose ratio left the trust region."""
+    """Share of trained steps whose ratio left the trust region."""
     live_fraction: float
-    """Share of steps whose reward term had a gradient."""
+    """Share of trained steps whose reward term had a gradient."""
     seconds_sample: float
     seconds_score: float
     seconds_update: float
@@ -54,15 +55,19 @@ def make_record(
     iteration: int,
     rollout: Rollout,
     rewards: Float[Tensor, " images"],
-    chosen: Int[Tensor, "images chosen"],
+    chosen: ChosenSteps,
     kl: Float[Tensor, "images chosen"],
     reports: list[UpdateReport],
     seconds: tuple[float, float, float],
 ) -> IterationMetrics:
     """Summarise one iteration; `kl` belongs to `chosen`, `seconds` are in the record's order."""
     terms = [term for report in reports for term in report.terms]
-    ratio = torch.cat([term.ratio for term in terms])
-    trained = torch.cat([report.indices for report in reports])
+    is_trained = torch.cat([report.is_trained for report in reports])
+    trained = torch.cat([report.indices for report in reports])[is_trained]
+    ratio, is_clipped, is_live = (
+        torch.cat([getattr(term, name) for term in terms]).cpu().float()[is_trained]
+        for name in ("ratio", "is_clipped", "is_live")
+    )
     num_steps = rollout.schedule.num_steps
     return IterationMetrics(
         iteration=iteration,
@@ -70,15 +75,15 @@ def make_record(
         reward=rewards.mean().item(),
         reward_std=rewards.std(unbiased=False).item(),
         reward_by_prompt=_mean_by_prompt(rollout, rewards),
-        kl=len(rollout.schedule.stochastic_steps) * kl.mean().item(),
-        kl_by_step=_mean_by_step(kl.flatten(), chosen.flatten(), num_steps),
+        kl=(kl @ chosen.kl_weights).mean().item(),
+        kl_by_step=_mean_by_step(kl.flatten(), chosen.indices.flatten(), num_steps),
         loss=math.fsum(report.loss for report in reports) / len(reports),
         grad_norm=math.fsum(report.grad_norm for report in reports) / len(reports),
         ratio=ratio.mean().item(),
         ratio_max=ratio.max().item(),
         ratio_by_step=_mean_by_step(ratio, trained, num_steps),
-        clip_fraction=torch.cat([term.is_clipped for term in terms]).float().mean().item(),
-        live_fraction=torch.cat([term.is_live for term in terms]).float().mean().item(),
+        clip_fraction=is_clipped.mean().item(),
+        live_fraction=is_live.mean().item(),
         seconds_sample=seconds[0],
         seconds_score=seconds[1],
         seconds_update=seconds[2],
@@ -95,7 +100,7 @@ def _mean_by_prompt(rollout: Rollout, rewards: Float[Tensor, " images"]) -> dict
 def _mean_by_step(
     values: Float[Tensor, " batch"], indices: Int[Tensor, " batch"], num_steps: int
 ) -> list[float | None]:
-    groups = [values.cpu()[indices == index] for index in range(num_steps)]
+    groups = [values[indices == index] for index in range(num_steps)]
     return [group.mean().item() if len(group) else None for group in groups]
 
 

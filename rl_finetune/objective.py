@@ -19,6 +19,7 @@ from torch import Tensor
 from rl_finetune import denoising
 from rl_finetune.config import ObjectiveConfig
 from rl_finetune.denoising import Step
+from rl_finetune.rollout import Transitions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,17 +37,21 @@ class Terms:
 def dpok(
     prediction: Float[Tensor, "batch channels height width"],
     old_prediction: Float[Tensor, "batch channels height width"],
-    reference: Float[Tensor, "batch channels height width"],
-    noise: Float[Tensor, "batch channels height width"],
-    advantages: Float[Tensor, " batch"],
+    transitions: Transitions,
     step: Step,
     config: ObjectiveConfig,
 ) -> Terms:
-    """Return the terms of DPOK's loss (Eq. 9) for transitions that `noise` made of p_old."""
-    log_ratio = denoising.log_ratio(prediction, old_prediction, noise, step)
-    loss = config.reward_weight * pessimistic_loss(log_ratio, advantages, config.clip_nats)
+    """Return the terms of DPOK's loss (Eq. 9), each weighted by how many steps it stands for.
+
+    Their sum over all transitions, divided by the number of images, is the objective.
+    """
+    advantages = transitions.advantages
+    log_ratio = denoising.log_ratio(prediction, old_prediction, transitions.noise, step)
+    policy_loss = pessimistic_loss(log_ratio, advantages, config.clip_nats)
+    loss = config.reward_weight * transitions.policy_weights * policy_loss
     if config.kl_in == "loss":
-        loss = loss + config.kl_weight * denoising.step_kl(prediction, reference, step)
+        kl = denoising.step_kl(prediction, transitions.reference, step)
+        loss = loss + config.kl_weight * transitions.kl_weights * kl
     log_ratio = log_ratio.detach()
     is_clipped = log_ratio.abs() > config.clip_nats
     return Terms(
@@ -63,14 +68,6 @@ def pessimistic_loss(
     """Return PPO's clipped loss, the worse of the clipped and the unclipped one (PPO, Eq. 7)."""
     clipped = log_ratio.clamp(-clip_nats, clip_nats)
     return torch.maximum(-advantages * log_ratio.exp(), -advantages * clipped.exp())
-
-
-def estimate_of_sum(losses: Float[Tensor, " batch"], num_steps: int) -> Float[Tensor, ""]:
-    """Estimate the mean over images of the sum over all `num_steps` trained-on steps.
-
-    Without bias where every step of every image is equally likely to be among the transitions.
-    """
-    return num_steps * losses.mean()
 
 
 def penalised_rewards(

@@ -8,7 +8,6 @@ made its ratio to any later policy (`denoising.log_ratio`).
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -18,6 +17,7 @@ from rl_finetune import denoising
 from rl_finetune.policy import DiffusionPolicy
 from rl_finetune.sampling import denoising_steps
 from rl_finetune.schedule import Schedule
+from rl_finetune.steps import ChosenSteps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,8 +57,14 @@ class Rollout:
 class Transitions:
     """Denoising steps to train on, each of any image and any step of a rollout."""
 
+    num_images: int
+    """Images of the whole rollout, which the objective is a mean over."""
     indices: Int[Tensor, " batch"]
     """Which step of the schedule each one is."""
+    policy_weights: Float[Tensor, " batch"]
+    """How many steps each one stands for in the objective's reward term."""
+    kl_weights: Float[Tensor, " batch"]
+    """How many steps each one stands for in its KL term."""
     latents: Float[Tensor, "batch channels height width"]
     condition: Float[Tensor, "batch tokens features"]
     noise: Float[Tensor, "batch channels height width"]
@@ -78,6 +84,8 @@ class Transitions:
             yield replace(
                 self,
                 indices=self.indices[part],
+                policy_weights=self.policy_weights[part],
+                kl_weights=self.kl_weights[part],
                 latents=self.latents[part],
                 condition=self.condition[part],
                 noise=self.noise[part],
@@ -124,24 +132,20 @@ def collect(
     )
 
 
-def shuffle_steps(
-    rng: np.random.Generator, num_images: int, steps: Int[Tensor, " steps"]
-) -> Int[Tensor, "images steps"]:
-    """Shuffle the steps for each image by itself: the first columns are an unbiased subset."""
-    rows = np.tile(steps.numpy(), (num_images, 1))
-    return torch.from_numpy(rng.permuted(rows, axis=1))
-
-
 def make_transitions(
     rollout: Rollout,
     advantages: Float[Tensor, " images"],
-    chosen: Int[Tensor, "images chosen"],
+    chosen: ChosenSteps,
     reference: Float[Tensor, "images chosen channels height width"],
 ) -> Transitions:
     """Gather the chosen steps of every image."""
-    images, indices = pair_up(chosen)
+    images, indices = pair_up(chosen.indices)
+    num_images = len(chosen.indices)
     return Transitions(
+        num_images=num_images,
         indices=indices,
+        policy_weights=chosen.policy_weights.repeat(num_images).to(rollout.latents.device),
+        kl_weights=chosen.kl_weights.repeat(num_images).to(rollout.latents.device),
         latents=rollout.latents[images, indices],
         condition=rollout.condition[images],
         noise=rollout.noise[images, indices],

@@ -15,6 +15,7 @@ from rl_finetune.config import TuneConfig
 from rl_finetune.rewards import Reward, open_reward
 from rl_finetune.schedule import Schedule
 from rl_finetune.stable_diffusion import StableDiffusionPolicy
+from rl_finetune.steps import StepBudget, make_budget
 from rl_finetune.updates import Learner, make_optimiser
 
 
@@ -28,8 +29,7 @@ class Session:
     prompts: list[Prompt]
     schedule: Schedule
     statistics: PromptStatistics
-    num_train_steps: int
-    """Denoising steps trained per image."""
+    budget: StepBudget
 
     @property
     def state(self) -> TrainingState:
@@ -71,7 +71,7 @@ def open_session(config: TuneConfig) -> Session:
         prompts=prompts,
         schedule=schedule,
         statistics=PromptStatistics(config.advantage.window),
-        num_train_steps=_num_train_steps(config, schedule),
+        budget=make_budget(schedule, config.objective, config.optimiser.num_updates),
     )
 
 
@@ -80,17 +80,3 @@ def _open_prompts(prompt_set: str) -> list[Prompt]:
     if not prompts:
         raise PromptError(f"{prompt_set} has only unseen prompts; expected some of split train")
     return prompts
-
-
-def _num_train_steps(config: TuneConfig, schedule: Schedule) -> int:
-    """Return how many steps are trained per image, which only the schedule can tell is possible."""
-    possible = len(schedule.stochastic_steps)
-    wanted = config.objective.num_train_steps
-    num = possible if wanted is None else wanted
-    if not config.optimiser.num_updates <= num <= possible:
-        raise ConfigError(
-            f"objective.num_train_steps is {num}: expected at most the {possible} steps with noise "
-            f"of {schedule.num_steps}, and at least optimiser.num_updates, "
-            f"{config.optimiser.num_updates}"
-        )
-    return num

@@ -6,6 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+from jaxtyping import Float
+from torch import Tensor
 from tqdm import tqdm
 
 from data.errors import RewardError, TastemakerError
@@ -20,9 +23,10 @@ from rl_finetune.objective import penalised_rewards
 from rl_finetune.plan import plan_iteration
 from rl_finetune.reference import reference_predictions, rollout_kl, rollout_log_ratio
 from rl_finetune.rewards import score
-from rl_finetune.rollout import collect, shuffle_steps
+from rl_finetune.rollout import Rollout, collect
 from rl_finetune.run_folder import RunFolder
 from rl_finetune.session import Session, open_session
+from rl_finetune.steps import ChosenSteps, choose_steps
 from rl_finetune.updates import update_on_rollout
 
 
@@ -110,29 +114,41 @@ def run_iteration(session: Session, iteration: int) -> IterationMetrics:
     seconds_sample = clock.lap()
     rewards = score(session.reward, rollout.images, [prompt.text for prompt in plan.prompts])
     seconds_score = clock.lap()
-    order = shuffle_steps(plan.rng, len(plan.seeds), session.schedule.stochastic_steps)
-    is_kl_rewarded = config.objective.kl_in == "reward"
-    chosen = order if is_kl_rewarded else order[:, : session.num_train_steps]
-    reference = reference_predictions(policy, rollout, chosen, config.optimiser.batch_size)
-    charged = rewards
-    if is_kl_rewarded:
-        log_ratio = rollout_log_ratio(rollout, chosen, reference)
-        charged = penalised_rewards(rewards, log_ratio, config.objective)
+    chosen = choose_steps(plan.rng, len(plan.seeds), session.budget)
+    reference, charged = _compare_with_base(session, rollout, chosen, rewards)
     advantages = compute_advantages(
         charged, rollout.prompt_ids, session.statistics, config.advantage
     )
-    trained = slice(session.num_train_steps)
-    reports = update_on_rollout(
-        session.learner, rollout, advantages, chosen[:, trained], reference[:, trained]
-    )
+    reports = update_on_rollout(session.learner, rollout, advantages, chosen, reference)
     return make_record(
         iteration=iteration,
         rollout=rollout,
         rewards=rewards,
         chosen=chosen,
-        kl=rollout_kl(rollout, chosen, reference),
+        kl=rollout_kl(rollout, chosen.indices, reference),
         reports=reports,
         seconds=(seconds_sample, seconds_score, clock.lap()),
+    )
+
+
+def _compare_with_base(
+    session: Session, rollout: Rollout, chosen: ChosenSteps, rewards: Float[Tensor, " images"]
+) -> tuple[Float[Tensor, "images chosen channels height width"], Float[Tensor, " images"]]:
+    """Return the base's predictions at the chosen steps, and the rewards with any KL charged."""
+    policy, config = session.learner.policy, session.config
+    if config.objective.kl_in == "loss":
+        return (
+            reference_predictions(policy, rollout, chosen.indices, config.optimiser.batch_size),
+            rewards,
+        )
+    steps = session.schedule.stochastic_steps
+    every = steps.expand(len(rewards), -1)
+    reference = reference_predictions(policy, rollout, every, config.optimiser.batch_size)
+    log_ratio = rollout_log_ratio(rollout, every, reference)
+    images = torch.arange(len(rewards))[:, None]
+    return (
+        reference[images, torch.searchsorted(steps, chosen.indices)],
+        penalised_rewards(rewards, log_ratio, config.objective),
     )
 
 

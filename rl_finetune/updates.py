@@ -4,13 +4,14 @@ import math
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from rl_finetune.config import ObjectiveConfig, OptimiserConfig
-from rl_finetune.objective import Terms, dpok, estimate_of_sum
+from rl_finetune.objective import Terms, dpok
 from rl_finetune.policy import DiffusionPolicy
 from rl_finetune.rollout import Rollout, Transitions, make_transitions
+from rl_finetune.steps import ChosenSteps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +23,8 @@ class UpdateReport:
     """Before it was scaled down."""
     terms: list[Terms]
     indices: Int[Tensor, " batch"]
+    is_trained: Bool[Tensor, " batch"]
+    """The transition carries a reward term."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,17 +49,16 @@ def update_on_rollout(
     learner: Learner,
     rollout: Rollout,
     advantages: Float[Tensor, " images"],
-    chosen: Int[Tensor, "images chosen"],
+    chosen: ChosenSteps,
     reference: Float[Tensor, "images chosen channels height width"],
 ) -> list[UpdateReport]:
     """Take the iteration's updates, each on its share of the chosen denoising steps."""
+    objective, settings = learner.objective, learner.settings
+    has_kl_loss = objective.kl_in == "loss" and objective.kl_weight > 0
     reports: list[UpdateReport] = []
-    columns = torch.arange(chosen.shape[1]).tensor_split(learner.settings.num_updates)
-    for _ in range(learner.settings.num_passes):
-        for share in columns:
-            transitions = make_transitions(
-                rollout, advantages, chosen[:, share], reference[:, share]
-            )
+    for _ in range(settings.num_passes):
+        for part, columns in chosen.split(settings.num_updates, with_later=has_kl_loss):
+            transitions = make_transitions(rollout, advantages, part, reference[:, columns])
             reports.append(update(learner, rollout, transitions, is_on_policy=not reports))
     return reports
 
@@ -77,8 +79,7 @@ def update(
     loss = 0.0
     for part in transitions.split(learner.settings.batch_size):
         evaluated = _evaluate(learner, rollout, part, is_on_policy)
-        share = len(part) / len(transitions)
-        part_loss = share * estimate_of_sum(evaluated.loss, len(rollout.schedule.stochastic_steps))
+        part_loss = evaluated.loss.sum() / transitions.num_images
         part_loss.backward()
         loss += part_loss.item()
         terms.append(replace(evaluated, loss=evaluated.loss.detach()))
@@ -86,7 +87,13 @@ def update(
     if not (math.isfinite(loss) and math.isfinite(norm)):
         raise FloatingPointError(f"the loss is {loss} and its gradient's norm {norm}")
     learner.optimiser.step()
-    return UpdateReport(loss=loss, grad_norm=norm, terms=terms, indices=transitions.indices)
+    return UpdateReport(
+        loss=loss,
+        grad_norm=norm,
+        terms=terms,
+        indices=transitions.indices,
+        is_trained=transitions.policy_weights.cpu() > 0,
+    )
 
 
 def _evaluate(learner: Learner, rollout: Rollout, part: Transitions, is_on_policy: bool) -> Terms:
@@ -101,9 +108,7 @@ def _evaluate(learner: Learner, rollout: Rollout, part: Transitions, is_on_polic
     return dpok(
         prediction,
         prediction.detach() if is_on_policy else part.old_prediction,
-        part.reference,
-        part.noise,
-        part.advantages,
+        part,
         rollout.schedule.at(part.indices, policy.device),
         learner.objective,
     )

@@ -13,7 +13,6 @@ from feedback_loop.pixels import read_images
 from reward_training.config import TrainingConfig
 from rl_finetune.config import (
     GalleryConfig,
-    ObjectiveConfig,
     OptimiserConfig,
     SamplingConfig,
     TuneConfig,
@@ -69,7 +68,6 @@ def config(models):
             sampling=SamplingConfig(
                 num_steps=3, num_prompts=2, num_images_per_prompt=2, batch_size=8
             ),
-            objective=ObjectiveConfig(num_train_steps=2),
             optimiser=OptimiserConfig(num_updates=1),
             gallery=GalleryConfig(num_prompts=1, num_images_per_prompt=2),
         ),

@@ -42,10 +42,9 @@ def kill_when(process, is_time):
                 break
         except StoreBusy:
             continue
-        time.sleep(0.02)
-    process.wait()
-    process.stderr.close()
-    assert process.returncode == -signal.SIGKILL, "it was over before it could be killed"
+        time.sleep(0.05)
+    _, said = process.communicate()
+    assert process.returncode == -signal.SIGKILL, f"over before it could be killed: {said.decode()}"
 
 
 def finish(loop, *words):
@@ -55,7 +54,7 @@ def finish(loop, *words):
 
 
 def assert_images_are_whole(loop):
-    files = [path for path in loop.workspace.images_dir.rglob("*") if path.is_file()]
+    files = list(loop.workspace.images_dir.rglob("*.png"))
     assert all(sha256_of(path) == path.stem for path in files)
     recorded = {image.sha256 for image in loop.store.images()}
     assert recorded == {path.stem for path in files}

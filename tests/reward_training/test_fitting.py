@@ -28,8 +28,8 @@ def test_a_planted_preference_is_learned_from_random_weights(thorough_config, sn
 @pytest.mark.parametrize(
     "model",
     [
-        ModelConfig(train="head"),
-        ModelConfig(head="similarity", ties="none"),
+        ModelConfig(train="head", head="mlp"),
+        ModelConfig(head="mlp", ties="none"),
         ModelConfig(train="all", ties="rao_kupper"),
     ],
 )
@@ -63,7 +63,7 @@ def test_held_out_numbers_do_not_depend_on_the_refit(quick_config, snapshot, tmp
     assert refitted["learned_from"]["prompts"] == 20
     assert plain["learned_from"]["prompts"] == 15
     weights = [
-        reward_training.load(tmp_path / name).state_dict()["head.output_weight"]
+        reward_training.load(tmp_path / name).state_dict()["backbone.clip.text_projection"]
         for name in ("refitted", "plain")
     ]
     assert not torch.equal(*weights)

@@ -7,15 +7,13 @@ from reward_training.dataset import Comparisons
 from reward_training.selection import select
 from reward_training.split import Fold
 
-SHARES = (1.0, 0.5)
 
-
-def look(update, losses, num_pairs, train_loss=0.5):
-    margins = torch.arange(2 * num_pairs, dtype=torch.float32).view(2, num_pairs) + 100 * update
+def look(update, loss, num_pairs):
+    margins = torch.arange(num_pairs, dtype=torch.float32) + 100 * update
     return Look(
         update=update,
-        train_loss=train_loss if update else None,
-        losses=torch.tensor(losses),
+        train_loss=0.5 if update else None,
+        held_out_loss=loss,
         margins=margins,
         probability_a=torch.sigmoid(margins),
     )
@@ -30,11 +28,11 @@ def two_folds():
 def test_the_smallest_loss_over_all_held_out_comparisons_is_chosen(snapshot, two_folds):
     comparisons = Comparisons.from_snapshot(snapshot, Aspect.OVERALL)
     looks = [
-        [look(0, [1.0, 1.0], 1), look(5, [0.1, 0.9], 1), look(10, [0.0, 0.0], 1)],
-        [look(0, [1.0, 1.0], 3), look(5, [0.9, 0.5], 3)],
+        [look(0, 0.6, 1), look(5, 0.9, 1), look(10, 0.0, 1)],
+        [look(0, 0.9, 3), look(5, 0.5, 3)],
     ]
-    chosen = select(comparisons, two_folds, looks, SHARES)
-    assert (chosen.num_updates, chosen.tower_share) == (5, 0.5)
+    chosen = select(comparisons, two_folds, looks)
+    assert chosen.num_updates == 5
     assert chosen.log_loss == pytest.approx((0.9 + 3 * 0.5) / 4)
     assert [point["update"] for point in chosen.curve] == [0, 5]
     assert "train_loss" not in chosen.curve[0]
@@ -43,8 +41,8 @@ def test_the_smallest_loss_over_all_held_out_comparisons_is_chosen(snapshot, two
 
 def test_margins_stay_with_the_comparisons_that_they_are_of(snapshot, two_folds):
     comparisons = Comparisons.from_snapshot(snapshot, Aspect.OVERALL)
-    looks = [[look(0, [1.0, 1.0], 1)], [look(0, [1.0, 1.0], 3)]]
-    chosen = select(comparisons, two_folds, looks, SHARES)
+    looks = [[look(0, 1.0, 1)], [look(0, 1.0, 3)]]
+    chosen = select(comparisons, two_folds, looks)
     rows = torch.tensor([3, 0, 2, 1])
     assert torch.equal(chosen.held_out.image_a, comparisons.image_a[rows])
     assert chosen.margins.tolist() == [0, 0, 1, 2]

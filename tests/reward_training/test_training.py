@@ -124,21 +124,30 @@ def test_training_stops_when_held_out_comparisons_have_had_enough(
     fitting, comparisons, held_out = make_fitting(config=config)
     state = train(fitting, comparisons, held_out, tmp_path / "checkpoint.pt", num_updates=40)
     assert state.update < 40
-    best = min(state.looks, key=lambda look: look.losses.min())
+    best = min(state.looks, key=lambda look: look.held_out_loss)
     assert state.update - best.update == 4
 
 
-def test_a_look_tells_what_the_weights_in_between_say(make_fitting, tmp_path):
+def test_a_look_is_at_the_weights_that_would_be_kept(make_fitting, tmp_path):
     fitting, comparisons, held_out = make_fitting()
     state = train(fitting, comparisons, held_out, tmp_path / "checkpoint.pt")
-    fitted = fitting.reward.copy_trained_weights()
+    before = fitting.all_margins(held_out)
+    fitting.hold_back()
     last = state.looks[-1]
     assert last.update == state.update
-    for column, share in enumerate(fitting.shares):
-        fitting.reward.load_trained_weights(fitted)
-        fitting.go_share(share)
-        torch.testing.assert_close(fitting.all_margins(held_out), last.margins[column])
-    assert len(last.losses.unique()) == len(fitting.shares)
+    assert torch.equal(fitting.all_margins(held_out), last.margins)
+    assert not torch.equal(before, last.margins)
+
+
+def test_holding_back_takes_the_towers_part_of_the_way(make_fitting, quick_config):
+    config = replace(quick_config.training, tower_share=0.25)
+    fitting, *_ = make_fitting(config=config)
+    shifted = {name: weight + 1 for name, weight in fitting.untouched.items()}
+    fitting.reward.load_trained_weights(shifted)
+    fitting.hold_back()
+    for name, weight in fitting.reward.copy_trained_weights().items():
+        step = 0.25 if name.startswith("backbone.") else 1.0
+        torch.testing.assert_close(weight, fitting.untouched[name] + step)
 
 
 def test_no_update_leaves_the_weights_alone(make_fitting, tmp_path):

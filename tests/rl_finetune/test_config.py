@@ -37,7 +37,8 @@ def test_shipped_configs_load_and_say_only_what_differs(path):
         (OptimiserConfig, {"learning_rate": 0.0}),
         (GalleryConfig, {"every": 0}),
         (TuneConfig, {"iterations": 0}),
-        (TuneConfig, {"objective": ObjectiveConfig(num_train_steps=2)}),
+        (ObjectiveConfig, {"window": 0.0}),
+        (ObjectiveConfig, {"num_kl_steps": 0}),
     ],
 )
 def test_impossible_values_are_refused_by_name(section, values):

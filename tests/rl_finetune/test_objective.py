@@ -6,12 +6,8 @@ import torch
 from rl_finetune import denoising
 from rl_finetune.config import ObjectiveConfig
 from rl_finetune.denoising import Step
-from rl_finetune.objective import (
-    dpok,
-    estimate_of_sum,
-    penalised_rewards,
-    pessimistic_loss,
-)
+from rl_finetune.objective import dpok, penalised_rewards, pessimistic_loss
+from rl_finetune.rollout import Transitions
 
 CLIP = 0.2
 
@@ -25,6 +21,22 @@ def make_step(num):
         sigma=sigma,
         gain=denoising.mean_gain(alpha, alpha_prev, sigma, "epsilon"),
         prediction_type="epsilon",
+    )
+
+
+def make_transitions(noise, reference, advantages, policy_weights, kl_weights):
+    num = len(noise)
+    return Transitions(
+        num_images=1,
+        indices=torch.zeros(num, dtype=torch.int64),
+        policy_weights=torch.tensor(policy_weights),
+        kl_weights=torch.tensor(kl_weights),
+        latents=noise,
+        condition=torch.zeros(num, 1, 1),
+        noise=noise,
+        old_prediction=noise,
+        reference=reference,
+        advantages=advantages,
     )
 
 
@@ -59,7 +71,8 @@ def test_at_ratio_one_the_gradient_is_that_of_equation_9():
     advantages = torch.tensor([1.0, -2.0, 0.5])
     config = ObjectiveConfig(reward_weight=3.0, kl_weight=0.1)
     step = make_step(3)
-    terms = dpok(prediction, prediction.detach(), reference, noise, advantages, step, config)
+    transitions = make_transitions(noise, reference, advantages, [2.0, 0.0, 1.0], [1.0, 3.0, 0.5])
+    terms = dpok(prediction, prediction.detach(), transitions, step, config)
     assert terms.ratio.eq(1).all()
     assert not terms.is_clipped.any()
     assert terms.is_live.all()
@@ -69,7 +82,8 @@ def test_at_ratio_one_the_gradient_is_that_of_equation_9():
     latents_prev = denoising.sample(mean.detach(), noise, step)
     log_prob = denoising.log_prob(latents_prev, mean, step)
     kl = denoising.step_kl(prediction, reference, step)
-    equation_9 = (-3.0 * advantages * log_prob + 0.1 * kl).sum()
+    policy_weights, kl_weights = transitions.policy_weights, transitions.kl_weights
+    equation_9 = (-3.0 * policy_weights * advantages * log_prob + 0.1 * kl_weights * kl).sum()
     (expected,) = torch.autograd.grad(equation_9, prediction)
     torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-5)
 
@@ -77,8 +91,9 @@ def test_at_ratio_one_the_gradient_is_that_of_equation_9():
 def test_no_kl_weight_and_kl_in_the_reward_leave_the_policy_gradient_alone():
     prediction, reference, noise = draw(2, 0, 1, 2)
     advantages, step = torch.tensor([1.0, -1.0]), make_step(2)
+    transitions = make_transitions(noise, reference, advantages, [1.0, 1.0], [1.0, 1.0])
     without, in_reward = (
-        dpok(prediction, prediction, reference, noise, advantages, step, config)
+        dpok(prediction, prediction, transitions, step, config)
         for config in (
             ObjectiveConfig(kl_weight=0.0),
             ObjectiveConfig(kl_weight=0.5, kl_in="reward"),
@@ -86,16 +101,6 @@ def test_no_kl_weight_and_kl_in_the_reward_leave_the_policy_gradient_alone():
     )
     assert torch.equal(without.loss, in_reward.loss)
     assert torch.equal(without.loss, -advantages)
-
-
-def test_a_random_subset_of_steps_estimates_the_sum_without_bias():
-    num_images, num_steps, num_chosen = 3, 5, 2
-    losses = torch.randn(num_images, num_steps, generator=torch.Generator().manual_seed(0))
-    whole = losses.sum(1).mean()
-    subsets = torch.combinations(torch.arange(num_steps), num_chosen)
-    estimates = [estimate_of_sum(losses[:, subset].flatten(), num_steps) for subset in subsets]
-    torch.testing.assert_close(torch.stack(estimates).mean(), whole)
-    torch.testing.assert_close(estimate_of_sum(losses.flatten(), num_steps), whole)
 
 
 def test_the_kl_charged_to_the_reward_is_beta_over_alpha():

@@ -1,4 +1,3 @@
-import numpy as np
 import pytest
 import torch
 
@@ -9,7 +8,8 @@ from rl_finetune.reference import (
     rollout_kl,
     rollout_log_ratio,
 )
-from rl_finetune.rollout import collect, make_transitions, shuffle_steps
+from rl_finetune.rollout import collect, make_transitions
+from rl_finetune.steps import ChosenSteps
 
 SEEDS = [1, 2, 3]
 CPU = torch.device("cpu")
@@ -44,13 +44,20 @@ def test_the_recorded_log_prob_is_what_scoring_the_latents_gives(policy, rollout
 
 
 def test_transitions_are_the_chosen_steps_of_every_image(policy, rollout):
-    chosen = torch.tensor([[0, 3], [1, 2], [3, 0]])
-    reference = reference_predictions(policy, rollout, chosen, batch_size=4)
+    chosen = ChosenSteps(
+        trained=torch.tensor([[0], [1], [1]]),
+        later=torch.tensor([[3], [2], [3]]),
+        window_size=2,
+        num_later=2,
+    )
+    reference = reference_predictions(policy, rollout, chosen.indices, batch_size=4)
     transitions = make_transitions(rollout, torch.tensor([1.0, 2.0, 3.0]), chosen, reference)
-    assert transitions.indices.tolist() == [0, 3, 1, 2, 3, 0]
+    assert transitions.indices.tolist() == [0, 3, 1, 2, 1, 3]
     assert transitions.advantages.tolist() == [1, 1, 2, 2, 3, 3]
+    assert transitions.policy_weights.tolist() == [2, 0, 2, 0, 2, 0]
+    assert transitions.kl_weights.tolist() == [2, 2, 2, 2, 2, 2]
     assert torch.equal(transitions.latents[3], rollout.latents[1, 2])
-    assert torch.equal(transitions.noise[4], rollout.noise[2, 3])
+    assert torch.equal(transitions.noise[4], rollout.noise[2, 1])
     assert torch.equal(transitions.condition[5], rollout.condition[2])
     parts = list(transitions.split(4))
     assert [len(part) for part in parts] == [4, 2]
@@ -90,12 +97,3 @@ def test_the_log_ratio_to_the_base_has_the_kl_as_its_mean(linear_policy, prompts
     log_ratio = rollout_log_ratio(rollout, chosen, reference)
     error = (log_ratio - kl).mean(0) / ((log_ratio - kl).std(0) / 4000**0.5)
     assert (error.abs() < 3.5).all(), error
-
-
-def test_steps_are_shuffled_for_each_image_by_itself():
-    steps = torch.tensor([0, 1, 2, 4])
-    order = shuffle_steps(np.random.default_rng(0), 4000, steps)
-    assert (order.sort(dim=1).values == steps).all()
-    for index in steps:
-        share = (order[:, 0] == index).float().mean().item()
-        assert share == pytest.approx(0.25, abs=0.03)

@@ -7,10 +7,16 @@ from rl_finetune.config import ObjectiveConfig, OptimiserConfig
 from rl_finetune.reference import reference_predictions, rollout_kl
 from rl_finetune.rollout import collect, make_transitions
 from rl_finetune.stable_diffusion import StableDiffusionPolicy
+from rl_finetune.steps import ChosenSteps
 from rl_finetune.updates import Learner, make_optimiser, update, update_on_rollout
 
 ADVANTAGES = torch.tensor([1.0, -1.0, 0.5])
-CHOSEN = torch.tensor([[0, 3], [1, 2], [3, 0]])
+CHOSEN = ChosenSteps(
+    trained=torch.tensor([[0, 2], [1, 2], [2, 0]]),
+    later=torch.tensor([[3], [3], [3]]),
+    window_size=3,
+    num_later=1,
+)
 
 
 def make_learner(policy, *, objective=None, optimiser=None, **settings):
@@ -35,7 +41,7 @@ def roll_out(policy, prompts, guidance=2.0):
 
 
 def make_all(policy, rollout, batch_size=48):
-    reference = reference_predictions(policy, rollout, CHOSEN, batch_size)
+    reference = reference_predictions(policy, rollout, CHOSEN.indices, batch_size)
     return make_transitions(rollout, ADVANTAGES, CHOSEN, reference)
 
 
@@ -60,8 +66,8 @@ def test_before_the_first_update_the_ratio_is_one_and_the_kl_zero(
     objective = ObjectiveConfig(guidance_gradient=gradient)
     learner = make_learner(policy, objective=objective, batch_size=batch_size)
     rollout = roll_out(policy, prompts, guidance)
-    reference = reference_predictions(policy, rollout, CHOSEN, batch_size)
-    kl = rollout_kl(rollout, CHOSEN, reference)
+    reference = reference_predictions(policy, rollout, CHOSEN.indices, batch_size)
+    kl = rollout_kl(rollout, CHOSEN.indices, reference)
     assert kl.max() < (1e-8 if precision == "fp32" else 1e-3)
     transitions = make_transitions(rollout, ADVANTAGES, CHOSEN, reference)
     report = update(learner, rollout, transitions, is_on_policy=True)
@@ -116,10 +122,10 @@ def test_every_adapter_weight_and_nothing_else_changes(policy, prompts):
     adapter = {n: p.detach().clone() for n, p in policy.adapter_parameters().items()}
     learner = make_learner(policy, num_updates=2, num_passes=2)
     rollout = roll_out(policy, prompts)
-    reference = reference_predictions(policy, rollout, CHOSEN, 48)
+    reference = reference_predictions(policy, rollout, CHOSEN.indices, 48)
     reports = update_on_rollout(learner, rollout, ADVANTAGES, CHOSEN, reference)
     assert len(reports) == 4
-    assert [report.indices.tolist() for report in reports[:2]] == [[0, 1, 3], [3, 2, 0]]
+    assert [report.indices.tolist() for report in reports[:2]] == [[0, 3, 1, 3, 2, 3], [2, 2, 0]]
     after = frozen_weights(policy)
     assert all(torch.equal(after[name], tensor) for name, tensor in frozen.items())
     for name, parameter in policy.adapter_parameters().items():
@@ -134,7 +140,7 @@ def test_an_update_makes_good_images_likelier_and_bad_ones_less(policy, prompts,
     transitions = make_all(policy, rollout)
     update(learner, rollout, transitions, is_on_policy=True)
     (terms,) = update(learner, rollout, transitions, is_on_policy=False).terms
-    ratio = terms.ratio.log().reshape(3, 2).sum(1)
+    ratio = terms.ratio.log().reshape(3, 3)[:, :2].sum(1)
     assert (ratio * ADVANTAGES).sum() > 0
     assert ratio[0] > 0 > ratio[1]
 
@@ -152,7 +158,7 @@ def test_the_kl_term_pulls_towards_the_base(policy, prompts, disturb):
 def test_a_loss_that_is_not_finite_leaves_the_weights_alone(policy, prompts):
     before = [p.detach().clone() for p in policy.adapter_parameters().values()]
     rollout = roll_out(policy, prompts)
-    reference = reference_predictions(policy, rollout, CHOSEN, 48)
+    reference = reference_predictions(policy, rollout, CHOSEN.indices, 48)
     transitions = make_transitions(rollout, ADVANTAGES * torch.inf, CHOSEN, reference)
     with pytest.raises(FloatingPointError, match="the loss is"):
         update(make_learner(policy), rollout, transitions, is_on_policy=True)
@@ -182,8 +188,9 @@ def test_the_gradient_is_that_of_the_expected_reward(linear_policy, prompts, is_
     )
     policy = linear_policy(bias)
     rollout, rewards = mean_reward(policy, prompts[:1], num)
-    chosen = rollout.schedule.stochastic_steps.expand(num, -1)
-    reference = rollout.predictions[:, : chosen.shape[1]]
+    steps = rollout.schedule.stochastic_steps.expand(num, -1)
+    chosen = ChosenSteps(trained=steps, later=steps[:, :0], window_size=3, num_later=0)
+    reference = rollout.predictions[:, :3]
     (parameter,) = policy.adapter_parameters().values()
     learner = make_learner(
         policy,
