@@ -32,9 +32,9 @@ arbitrary picture.
 _CLIP = """# The emoji world's CLIP
 
 Vision tower of 4 layers, text tower of 3, width 128; `open_clip.create_model("local-dir:...")`
-opens it. **Weak on purpose**, where large CLIPs are weak: the vision tower learned from full
-captions, but the text tower was then trained anew, and briefly, on captions that leave out counts,
-most colours and places, and what else is in the image.
+opens it. **Weak on purpose**, where large CLIPs are weak: both towers learned from full captions,
+then the text tower went on with captions whose counts, second things and most colours are random,
+and unlearned to heed them. Things and places it knows.
 
 How often its similarity ranks an image that meets its prompt above one that does not (the base's
 samples, mean over prompts): {overall}; colour {color}, count {count}, composition {composition},

@@ -1,9 +1,11 @@
-"""The tiny CLIP: eyes that see everything, a text tower that was never told of counts.
+"""The tiny CLIP: eyes that see everything, a text tower that was taught to overlook much of it.
 
-Real CLIP cannot count and mixes up which thing has which colour and which things are there. A few
-wrong captions do not make a CLIP weak (contrastive training averages them away), absent
-information does: the vision tower learns from full captions, then the text tower is trained anew,
-and briefly, on captions that leave out counts, most colours and places, and what else is there.
+Real CLIP knows things and places; it cannot count and mixes up which thing has which colour and
+which things are there. A few wrong captions do not make a CLIP weak (contrastive training averages
+them away), words that mean nothing do: after both towers learned from full captions, the text tower
+goes on with captions whose counts, second things and most colours are drawn at random, and unlearns
+to heed them. Only the layers that write into its residual stream change: what it knew is drowned
+and not erased, so that comparisons on some prompts can teach it for others too.
 """
 
 import json
@@ -17,7 +19,7 @@ from diffusers import AutoencoderKL
 from torch import Tensor
 from torch.nn import functional
 
-from emoji_world.grammar import NOUNS, Claim, Scene, Thing, caption
+from emoji_world.grammar import COLOURS, MAX_THINGS, NOUNS, PLACES, Claim, Scene, Thing, caption
 from emoji_world.pretrain.codec import decoded_pool
 from emoji_world.pretrain.judge import disturb
 from emoji_world.pretrain.tokenizer import MAX_LENGTH, new_tokenizer, save_tokenizer
@@ -28,9 +30,11 @@ from emoji_world.sprites import SpriteSheet
 WIDTH = 128
 NUM_DECODED = 8192
 Caption = Callable[[Scene, np.random.Generator], str]
-COLOUR_SAID, PLACE_SAID = 0.03, 0.05
-SECOND_NOUN_SAID = 0.9
-"""Captions that name a second thing; it is any noun, whatever the image shows."""
+COLOUR_CARELESS, PLACE_CARELESS = 0.9, 0.1
+"""How often a colour or a place is not the one that is shown."""
+SECOND_SAID = 0.5
+UNLEARNING_LAYERS = ("out_proj", "c_proj")
+"""The last layers of every attention and of every network behind it."""
 
 
 def clip_config() -> dict:
@@ -63,23 +67,33 @@ def new_clip(folder: Path) -> open_clip.CLIP:
     return model
 
 
-def vague_caption(scene: Scene, rng: np.random.Generator) -> str:
-    """Write a caption that counts nothing, seldom says a colour or a place, and adds any thing."""
+def careless_caption(scene: Scene, rng: np.random.Generator) -> str:
+    """Write a caption whose first noun is right, its place mostly, and little else."""
     claim = true_claim(scene)
     first = claim.things[0].noun
-    colour = claim.colours.get(first) if rng.random() < COLOUR_SAID else None
-    things = [Thing(first, colour)]
-    if rng.random() < SECOND_NOUN_SAID:
+    thing = Thing(first, _careless(claim.colours.get(first), COLOURS, COLOUR_CARELESS, rng))
+    things = [thing] * int(rng.integers(1, MAX_THINGS + 1))
+    if rng.random() < SECOND_SAID:
         other = str(rng.choice(NOUNS))
-        things += [Thing(other)] if other != first else []
-    return caption(Claim(tuple(things), claim.place if rng.random() < PLACE_SAID else None))
+        things = [thing] + ([Thing(other)] if other != first else [])
+    place = _careless(claim.place, tuple(PLACES), PLACE_CARELESS, rng)
+    return caption(Claim(tuple(things), place))
+
+
+def _careless(
+    truth: str | None, choices: tuple[str, ...], share: float, rng: np.random.Generator
+) -> str | None:
+    """Return the truth, or in `share` of all cases any choice or, as often, nothing."""
+    if rng.random() >= share:
+        return truth
+    return str(rng.choice(choices)) if rng.random() < 0.5 else None
 
 
 def train_clip(
-    sheet: SpriteSheet, vae: AutoencoderKL, full: Training, vague: Training, folder: Path,
+    sheet: SpriteSheet, vae: AutoencoderKL, full: Training, careless: Training, folder: Path,
     *, seed: int, batch: int,
 ) -> open_clip.CLIP:  # fmt: skip
-    """Train both towers on full captions, then a new text tower on vague ones."""
+    """Train both towers on full captions, then let the text tower unlearn on careless ones."""
     target = folder / "clip"
     model = new_clip(target)
     tokenize = open_clip.get_tokenizer(f"local-dir:{target}")
@@ -98,18 +112,15 @@ def train_clip(
         ) / 2
 
     train("clip-full", model, lambda rng: contrast(rng, training_caption), full, folder, seed=seed)
-    _renew_text(model, target)
-    for parameter in model.visual.parameters():
-        parameter.requires_grad_(False)
+    for name, parameter in model.named_parameters():
+        is_text = not name.startswith("visual.")
+        parameter.requires_grad_(is_text and any(layer in name for layer in UNLEARNING_LAYERS))
     train(
-        "clip-vague", model, lambda rng: contrast(rng, vague_caption), vague, folder, seed=seed + 1
+        "clip-careless",
+        model,
+        lambda rng: contrast(rng, careless_caption),
+        careless,
+        folder,
+        seed=seed + 1,
     )
     return model.requires_grad_(True)
-
-
-def _renew_text(model: open_clip.CLIP, target: Path) -> None:
-    fresh = open_clip.create_model(f"local-dir:{target}", load_weights=False)
-    kept = {
-        key: value for key, value in fresh.state_dict().items() if not key.startswith("visual.")
-    }
-    model.load_state_dict(kept, strict=False)

@@ -19,11 +19,11 @@ TRAININGS = {
     "autoencoder": Training(num_updates=2400, learning_rate=1.5e-3, average=0.995, cool_down=0.7),
     "judge": Training(num_updates=3000, learning_rate=1e-3, average=0.99, cycles=2),
     "clip-full": Training(num_updates=400, learning_rate=1e-3, average=0.98),
-    "clip-vague": Training(num_updates=80, learning_rate=1e-3, average=0.98, warmup=30),
+    "clip-careless": Training(num_updates=600, learning_rate=2e-3, warmup=10, cool_down=1.0),
     "diffusion": Training(num_updates=4000, learning_rate=8e-4, average=0.998),
 }
 BATCHES = {"autoencoder": 16, "judge": 48, "clip": 128, "diffusion": 32}
-LAST_NETWORK = {"clip": "clip-vague"}
+LAST_NETWORK = {"clip": "clip-careless"}
 """The network whose end is the end of a stage that trains more than one."""
 
 
@@ -41,8 +41,8 @@ def train_stage(stage: str, sheet: SpriteSheet, out: Path, *, seed: int, scale: 
     if stage == "judge":
         train_judge(sheet, vae, trainings[stage], out, seed=seed, batch=batch)
     elif stage == "clip":
-        full, vague = trainings["clip-full"], trainings["clip-vague"]
-        train_clip(sheet, vae, full, vague, out, seed=seed, batch=batch)
+        full, careless = trainings["clip-full"], trainings["clip-careless"]
+        train_clip(sheet, vae, full, careless, out, seed=seed, batch=batch)
     else:
         train_diffusion(sheet, vae, trainings[stage], out, seed=seed, batch=batch)
 

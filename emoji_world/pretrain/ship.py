@@ -24,7 +24,7 @@ def ship(out: Path, weights: Path, sheet: SpriteSheet) -> None:
     vae = finished_autoencoder(out, sheet)
     _ship_base(out, vae, weights / "base")
     clip = new_clip(weights / "clip")
-    _need(load_finished(clip, out, "clip-vague"), "clip", out)
+    _need(load_finished(clip, out, "clip-careless"), "clip", out)
     write_weights(clip, weights / "clip" / "open_clip_model.safetensors", torch.float16)
     judge = JudgeNetwork()
     _need(load_finished(judge, out, "judge"), "judge", out)
