@@ -1,7 +1,8 @@
 """Prompt sets: the texts that images are made from, shipped by name or in a file of one's own.
 
 A YAML file holds `name`, `about` and `prompts`, each with a `text` and where it fits a `family` and
-a `split` ("train", or "unseen" for prompts never trained on). A .txt file holds a prompt a line.
+a `split`: "train"; "compared" for prompts that raters compare and no policy is tuned on; "unseen"
+for prompts that nothing is trained on. A .txt file holds a prompt a line, all to train on.
 """
 
 import difflib
@@ -93,7 +94,7 @@ def _prompt(path: Path, row: int, prompt_set: str, entry: object) -> Prompt:
     if not isinstance(family, str):
         raise PromptError(f"{where}: expected the name of a family, got {family!r}")
     if split not in get_args(Split):
-        raise PromptError(f"{where}: expected split train or unseen, got {split!r}")
+        raise PromptError(f"{where}: expected split train, compared or unseen, got {split!r}")
     return Prompt.new(text.strip(), family=family, split=split, prompt_set=prompt_set)
 
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from data.files import digest
 
-Split = Literal["train", "unseen"]
+Split = Literal["train", "compared", "unseen"]
 
 
 class Choice(StrEnum):
@@ -57,7 +57,8 @@ class Prompt:
     family: str = ""
     """Capability that the prompt tests, such as "color" or "count"; empty where it has none."""
     split: Split = "train"
-    """"unseen" prompts are held out: no reward model and no policy is ever trained on them."""
+    """"train" prompts are compared and tuned on, "compared" ones only compared: reward models learn
+    from them too. "unseen" ones are held out: nothing is ever trained on them."""
     prompt_set: str = ""
 
     @classmethod

@@ -86,7 +86,8 @@ class MeasureConfig:
     """What every policy is measured on: the same prompts and seeds, never used in training."""
 
     num_images_per_prompt: int = 16
-    """Images per prompt and policy, over all prompts of the set, unseen ones too."""
+    """Images per prompt and policy, over the prompts that policies are tuned on and the
+    unseen ones."""
 
     def __post_init__(self) -> None:
         _require_at_least(2, "measure", num_images_per_prompt=self.num_images_per_prompt)

@@ -42,7 +42,7 @@ def _plan(artist: Artist, number: int) -> tuple[list[Wanted], list[Pair]]:
     """Return the images to draw, the first of every prompt first, and who meets whom."""
     config = artist.loop.config
     rng = np.random.default_rng([config.seed, number])
-    prompts = {prompt.prompt_id: prompt for prompt in artist.loop.prompts("train")}
+    prompts = {prompt.prompt_id: prompt for prompt in artist.loop.prompts("train", "compared")}
     shares = share_out(
         list(prompts),
         num_images=config.generate.num_images,

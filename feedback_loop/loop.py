@@ -28,14 +28,14 @@ class Loop:
         """The workspace's store."""
         return self.workspace.store()
 
-    def prompts(self, split: Split | None = None) -> list[Prompt]:
-        """List the prompts of the workspace's prompt set, of one split where asked."""
+    def prompts(self, *splits: Split) -> list[Prompt]:
+        """List the prompts of the workspace's prompt set, of some splits where asked."""
         prompts = load_prompt_set(self.config.prompt_set)
-        found = [prompt for prompt in prompts if split in (None, prompt.split)]
+        found = [prompt for prompt in prompts if not splits or prompt.split in splits]
         if not found:
             raise PromptError(
-                f"prompt set {self.config.prompt_set} has no prompt of split {split}; "
-                "expected at least one"
+                f"prompt set {self.config.prompt_set} has no prompt of split "
+                f"{' or '.join(splits)}; expected at least one"
             )
         return found
 

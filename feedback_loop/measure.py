@@ -48,7 +48,9 @@ def measure_policies(loop: Loop, policies: Sequence[Policy], number: int) -> lis
 
 def _draw(loop: Loop, policy: Policy, number: int) -> list[Image]:
     wanted = [
-        Wanted(prompt, seed) for prompt in loop.prompts() for seed in measure_seeds(loop.config)
+        Wanted(prompt, seed)
+        for prompt in loop.prompts("train", "unseen")
+        for seed in measure_seeds(loop.config)
     ]
     purpose = f"round {number}: measuring {policy.name}"
     return Artist(loop, policy).draw(wanted, number=number, purpose=purpose)

@@ -43,7 +43,7 @@ class TrainingConfig:
     """Upper limit; early stopping usually ends sooner."""
     batch_size: int = 32
     """Comparisons per update."""
-    learning_rate: float = 2e-4
+    learning_rate: float = 3e-4
     """Peak of AdamW's rate; it warms up over the first tenth and falls as a cosine to zero."""
     scalar_learning_rate: float = 1e-2
     """Peak rate of the scale and of the tie parameter, single numbers that must travel far."""
@@ -57,9 +57,6 @@ class TrainingConfig:
     cross_validate: bool = True
     """Hold every prompt out once, in as many folds as the held-out fraction gives, each with a fit
     of its own; off: hold out the first fold only, which is as much faster and less certain."""
-    tower_share: float = 0.7
-    """How far towers go from where they started to where training took them, 0 to 1: part of the
-    way keeps most of what comparisons teach and most of what they would unteach."""
     refit: bool = True
     """Learn the saved weights from all comparisons, for the number of updates that held-out ones
     chose; off: without the first fold's prompts."""
@@ -79,8 +76,6 @@ class TrainingConfig:
             raise ValueError(
                 f"label_smoothing: expected 0 up to less than 0.5, got {self.label_smoothing}"
             )
-        if not 0 < self.tower_share <= 1:
-            raise ValueError(f"tower_share: expected above 0, at most 1, got {self.tower_share}")
         if self.seed < 0:
             raise ValueError(f"seed: expected 0 or more, got {self.seed}")
 

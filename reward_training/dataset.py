@@ -40,7 +40,7 @@ class Comparisons:
     @classmethod
     def from_snapshot(cls, snapshot: Snapshot, aspect: Aspect) -> "Comparisons":
         """Collect the usable comparisons; `RewardError` where a fit could learn nothing."""
-        rows = [row for row in snapshot.rows() if row.aspect == aspect and row.split == "train"]
+        rows = [row for row in snapshot.rows() if row.aspect == aspect and row.split != "unseen"]
         used = [row for row in rows if row.choice in OUTCOME_OF_CHOICE]
         _refuse_hopeless(snapshot, rows, used, aspect)
         images = _numbered([image for row in used for image in (row.image_a, row.image_b)])

@@ -124,7 +124,6 @@ def _fit(
         checkpoint=Checkpoint(unfinished / "final.pt", key),
         title="final fit",
     )
-    fitting.hold_back()
     fitting.reward.fit_standardisation(fitting.raw_rewards(learned_from))
     return fitting.reward, _describe(config, comparisons, learned_from, selection) | measure(
         selection.held_out,

@@ -17,7 +17,6 @@ from reward_training.checkpoint import Checkpoint, Look, TrainingState
 from reward_training.config import TrainingConfig
 from reward_training.dataset import Comparisons
 from reward_training.features import PairFeatures
-from reward_training.interpolation import between
 from reward_training.losses import preference_loss
 from reward_training.model import LearnedReward
 
@@ -76,12 +75,6 @@ class Fitting:
         bar.close()
         return state
 
-    def hold_back(self) -> None:
-        """Put the towers at the configured share of the way from untouched to where they are."""
-        fitted = self.reward.copy_trained_weights()
-        share = self.config.tower_share
-        self.reward.load_trained_weights(between(self.untouched, fitted, share))
-
     def margins(self, comparisons: Comparisons) -> Float[Tensor, " pairs"]:
         """Return the raw reward of image a minus that of image b, for each comparison."""
         prompts = self.features.prompts(comparisons.prompt)
@@ -125,19 +118,15 @@ class Fitting:
         return loss.item()
 
     def _look(self, held_out: Comparisons, state: TrainingState) -> Look:
-        """See what held-out comparisons say of the weights when held back."""
-        fitted = self.reward.copy_trained_weights()
-        self.hold_back()
+        """See what held-out comparisons say of the weights as they are."""
         margins = self.all_margins(held_out)
-        look = Look(
+        return Look(
             update=state.update,
             train_loss=float(np.mean(state.losses)) if state.losses else None,
             held_out_loss=self._losses(margins, held_out, smoothing=0.0).mean().item(),
             margins=margins.cpu(),
             probability_a=self.reward.probability_a(margins).cpu(),
         )
-        self.reward.load_trained_weights(fitted)
-        return look
 
     def _is_stale(self, state: TrainingState) -> bool:
         if not state.looks:

@@ -59,7 +59,7 @@ def test_a_text_file_holds_a_prompt_a_line(written: Callable[..., Path]):
         ("prompts: ['" + 10_000 * "x" + "']", "prompt 1: the text has 10000 characters; at most"),
         ("prompts: [a, b, a]", "prompt 3: the same text as prompt 1"),
         ("prompts: [{text: a, famly: count}]", "unknown key 'famly'; did you mean 'family'?"),
-        ("prompts: [{text: a, split: test}]", "expected split train or unseen, got 'test'"),
+        ("prompts: [{text: a, split: test}]", "train, compared or unseen, got 'test'"),
         ("prompts: [{text: a, family: 3}]", "expected the name of a family, got 3"),
         ("prompts: [3]", "prompt 1: expected a text"),
         ("promts: [a]", "expected `name`, `about` and a list `prompts`"),

@@ -11,6 +11,7 @@ from data.records import Policy
 from feedback_loop.drawing import Artist, Wanted
 from feedback_loop.generate import generate, policy_of_round
 from feedback_loop.loop import Loop, create_loop
+from feedback_loop.measure import measure_policies
 from feedback_loop.seeds import measure_seeds
 
 
@@ -117,3 +118,18 @@ def test_a_set_without_training_prompts_is_refused(loop, tmp_path):
     path.write_text("name: u\nprompts:\n  - {text: a dog, split: unseen}\n")
     with pytest.raises(PromptError, match="no prompt of split train"):
         generate(Loop(loop.workspace, replace(loop.config, prompt_set=str(path))), 1)
+
+
+def test_compared_prompts_are_paired_and_not_measured(tmp_path, config):
+    prompt_set = tmp_path / "mine.yaml"
+    prompt_set.write_text(
+        "prompts: [{text: a red dog}, {text: a blue cat, split: compared}, "
+        "{text: a red frog, split: unseen}]\n"
+    )
+    loop = create_loop(tmp_path / "workspace", replace(config, prompt_set=str(prompt_set)))
+    generate(loop, 1)
+    texts = {prompt.prompt_id: prompt.text for prompt in loop.prompts()}
+    paired = {texts[pair.prompt_id] for pair in loop.store.pairs(1)}
+    assert paired == {"a red dog", "a blue cat"}
+    measured = measure_policies(loop, loop.store.policies(), 1)
+    assert {image.prompt for image in measured} == {"a red dog", "a red frog"}

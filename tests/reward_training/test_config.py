@@ -22,7 +22,6 @@ def test_every_shipped_file_is_read_and_comes_back(path, tmp_path):
         (lambda: TrainingConfig(learning_rate=0.0), "learning_rate: expected more than 0"),
         (lambda: TrainingConfig(weight_decay=-1.0), "weight_decay: expected 0 or more"),
         (lambda: TrainingConfig(label_smoothing=0.5), "label_smoothing: expected 0 up to"),
-        (lambda: TrainingConfig(tower_share=0.0), "tower_share: expected above 0"),
         (lambda: TrainingConfig(seed=-1), "seed: expected 0 or more, got -1"),
         (lambda: ModelConfig(train="head", head="similarity"), "a scale alone"),
         (lambda: FitConfig(backbone="x", held_out_fraction=0.6), "held_out_fraction"),
