@@ -25,9 +25,9 @@ class SamplingConfig:
     """Classifier-free guidance weight, the same in rollout, update and KL; 1 means none."""
     eta: float = 1.0
     """Noise of the DDIM sampler, in (0, 1]: 1 is the paper's. Policy gradients need it above 0."""
-    num_prompts: int = 4
+    num_prompts: int = 8
     """Prompts per iteration; when the prompt set is larger, they take turns."""
-    num_images_per_prompt: int = 12
+    num_images_per_prompt: int = 6
     """Images per prompt and iteration."""
     batch_size: int = 48
     """Images denoised together: memory against speed, no effect on results but rounding."""
@@ -53,7 +53,7 @@ class SamplingConfig:
 class LoraConfig:
     """The adapter that is trained; everything else of the policy is frozen."""
 
-    rank: int = 4
+    rank: int = 16
     """Rank of the low-rank update of every attention projection of the UNet."""
 
     def __post_init__(self) -> None:
@@ -66,7 +66,7 @@ class ObjectiveConfig:
 
     reward_weight: float = 1.0
     """Weight alpha of the reward; advantages are normalised, so only kl_weight / alpha matters."""
-    kl_weight: float = 0.01
+    kl_weight: float = 0.02
     """Weight beta of the KL to the base, in advantage units per nat of one denoising step."""
     kl_in: Literal["loss", "reward"] = "loss"
     """Charge the KL as a term of the loss (Eq. 9), or subtract its estimate from the reward."""
@@ -115,7 +115,7 @@ class AdvantageConfig:
 class OptimiserConfig:
     """AdamW on the adapter."""
 
-    learning_rate: float = 5e-4
+    learning_rate: float = 1e-3
     """Step size."""
     weight_decay: float = 0.0
     """Decoupled weight decay."""
@@ -166,7 +166,7 @@ class TuneConfig:
     reward model's name."""
     prompts: str = "emoji"
     """Prompt set: a name that data.prompts knows or a YAML file. Unseen prompts are left out."""
-    iterations: int = 40
+    iterations: int = 100
     """Times to collect images and update the adapter."""
     seed: int = 0
     """Decides prompts, image seeds, trained steps and the adapter's first weights."""
