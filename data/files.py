@@ -6,7 +6,11 @@ import hashlib
 import json
 import os
 import secrets
+import time
 from pathlib import Path
+
+_ASIDE = ".tmp"
+_HOUR = 3600
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
@@ -17,7 +21,7 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     raw = content.encode() if isinstance(content, str) else content
-    aside = path.parent / f".{secrets.token_hex(8)}.tmp"
+    aside = path.parent / f".{secrets.token_hex(8)}{_ASIDE}"
     try:
         with aside.open("xb") as file:
             file.write(raw)
@@ -30,6 +34,21 @@ def write_atomically(path: Path, content: bytes | str) -> None:
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     _sync_folder(path.parent)
+
+
+def remove_leftovers(folder: Path) -> int:
+    """Remove what killed writes left aside below a folder, and say how many there were.
+
+    Only what is an hour old: no write takes as long, so none that is under way is touched.
+    """
+    stale = [
+        path
+        for path in folder.rglob(f".*{_ASIDE}")
+        if path.is_file() and path.stat().st_mtime < time.time() - _HOUR
+    ]
+    for path in stale:
+        path.unlink(missing_ok=True)
+    return len(stale)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from data.errors import StoreError, WorkspaceError
+from data.files import remove_leftovers
 from data.records import RaterKind, RoundEvent
 from feedback_loop.config import Raters
 from feedback_loop.hints import hint
@@ -157,6 +158,7 @@ def at_work_alone(loop: Loop) -> Iterator[None]:
                 f"another process is at work on the rounds of {loop.workspace.root}; "
                 "wait for it, or end it and run the same command again"
             ) from None
+        remove_leftovers(loop.workspace.root)
         yield
 
 

@@ -1,10 +1,18 @@
 import datetime
+import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from data.files import canonical_json, digest, sha256_of, write_atomically
+from data.files import (
+    canonical_json,
+    digest,
+    remove_leftovers,
+    sha256_of,
+    write_atomically,
+)
 
 
 @dataclass
@@ -27,6 +35,17 @@ def test_a_write_that_cannot_finish_keeps_the_old_file(tmp_path: Path):
     with pytest.raises(OSError, match="folder"):
         write_atomically(path, b"content")
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_old_leftovers_are_removed_and_nothing_else(tmp_path: Path):
+    (tmp_path / "deep").mkdir()
+    old, new, other = (tmp_path / "deep" / name for name in (".a.tmp", ".b.tmp", "c.tmp"))
+    for path in (old, new, other):
+        path.touch()
+    for path in (old, other):
+        os.utime(path, (time.time() - 4000,) * 2)
+    assert remove_leftovers(tmp_path) == 1
+    assert sorted(old.parent.iterdir()) == [new, other]
 
 
 def test_the_hash_of_a_file_is_the_hash_of_its_bytes(tmp_path: Path):
