@@ -1,5 +1,6 @@
 """Where a workspace stands, from its store alone."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from data.records import RaterKind, RewardModel, RoundEvent
@@ -33,9 +34,9 @@ def say_status(workspace: Workspace) -> None:
 
 
 def _prompts(store: Store) -> str:
-    prompts = store.prompts()
-    unseen = sum(prompt.split == "unseen" for prompt in prompts)
-    return f"{len(prompts) - unseen} to train on, {unseen} unseen"
+    number = Counter(prompt.split for prompt in store.prompts())
+    compared = f"{number['compared']} to compare only, " if number["compared"] else ""
+    return f"{number['train']} to train on, {compared}{number['unseen']} unseen"
 
 
 def _pairs(store: Store) -> str:
