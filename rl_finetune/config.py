@@ -165,7 +165,8 @@ class TuneConfig:
     """Folder written by reward_training.fit, clip:PATH, or module:callable; in a workspace also a
     reward model's name."""
     prompts: str = "emoji"
-    """Prompt set: a name that data.prompts knows or a YAML file. Unseen prompts are left out."""
+    """Prompt set: a name that data.prompts knows or a YAML file. Only prompts of split train are
+    tuned on."""
     iterations: int = 100
     """Times to collect images and update the adapter."""
     seed: int = 0

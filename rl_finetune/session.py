@@ -78,5 +78,5 @@ def open_session(config: TuneConfig) -> Session:
 def _open_prompts(prompt_set: str) -> list[Prompt]:
     prompts = [prompt for prompt in load_prompt_set(prompt_set) if prompt.split == "train"]
     if not prompts:
-        raise PromptError(f"{prompt_set} has only unseen prompts; expected some of split train")
+        raise PromptError(f"{prompt_set} has no prompt of split train; expected at least one")
     return prompts

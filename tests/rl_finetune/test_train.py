@@ -193,7 +193,7 @@ def test_what_cannot_be_opened_leaves_nothing_behind(config, change, error, mess
 
 def test_a_set_of_unseen_prompts_only_is_refused(config):
     Path("unseen.yaml").write_text("prompts:\n- {text: a dog, split: unseen}\n")
-    with pytest.raises(PromptError, match="only unseen prompts"):
+    with pytest.raises(PromptError, match="no prompt of split train"):
         run(dataclasses.replace(config, prompts="unseen.yaml"), "run")
 
 
