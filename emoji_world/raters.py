@@ -53,15 +53,11 @@ _FLIPPED = {Choice.LEFT: Choice.RIGHT, Choice.RIGHT: Choice.LEFT}
 _QUALITY_STEP = 0.35
 """A difference in drawing that a rater notices."""
 
-_UNUSABLE = 0.5
-"""Below this quality an image that misses its prompt is called bad."""
-
 
 def judgement(left: Verdict, right: Verdict) -> Choice:
-    """Compare without noise: the prompt first, then the drawing; else a tie or both bad."""
+    """Compare without noise: the prompt first, then the drawing; equals are a tie or both bad."""
     if left.met != right.met:
         return Choice.LEFT if left.met else Choice.RIGHT
     if abs(left.quality - right.quality) >= _QUALITY_STEP:
         return Choice.LEFT if left.quality > right.quality else Choice.RIGHT
-    ill = max(left.quality, right.quality) < _UNUSABLE
-    return Choice.BOTH_BAD if ill and not left.met else Choice.TIE
+    return Choice.TIE if left.met else Choice.BOTH_BAD

@@ -27,9 +27,9 @@ class GenerateConfig:
     num_pairs: int = 600
     """Pairs per round. From the second round on, half of them set the newest policy against the
     one before it; the others are of the newest policy alone."""
-    num_images: int = 600
-    """New images per round. An image stands in several pairs of its prompt, so there may be fewer
-    images than twice the pairs."""
+    num_images: int = 1200
+    """New images per round at most. With twice the pairs every image stands in one; with fewer, an
+    image stands in several of its prompt."""
 
     def __post_init__(self) -> None:
         _require_at_least(1, "generate", num_pairs=self.num_pairs)

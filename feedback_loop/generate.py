@@ -39,7 +39,10 @@ def policy_of_round(loop: Loop, number: int) -> Policy:
 
 
 def _plan(artist: Artist, number: int) -> tuple[list[Wanted], list[Pair]]:
-    """Return the images to draw, the first of every prompt first, and who meets whom."""
+    """Return the images to draw, the first of every prompt first, and who meets whom.
+
+    Images that no pair needs are not drawn.
+    """
     config = artist.loop.config
     rng = np.random.default_rng([config.seed, number])
     prompts = {prompt.prompt_id: prompt for prompt in artist.loop.prompts("train", "compared")}
@@ -55,14 +58,16 @@ def _plan(artist: Artist, number: int) -> tuple[list[Wanted], list[Pair]]:
     for share in shares:
         prompt = prompts[share.prompt_id]
         own = [Wanted(prompt, pair_seed(config, number, i)) for i in range(share.num_images)]
+        ids = artist.ids_of(own)
         met = pair_up(
-            artist.ids_of(own),
+            ids,
             earlier.get(share.prompt_id, []),
             num_pairs=share.num_pairs,
             num_across=share.num_across,
             rng=rng,
         )
-        wanted += enumerate(own)
+        shown = {image_id for pair in met for image_id in pair}
+        wanted += [(i, own[i]) for i in range(share.num_images) if ids[i] in shown]
         pairs += [
             Pair.new(round=number, prompt_id=share.prompt_id, image_a=a, image_b=b) for a, b in met
         ]

@@ -1,7 +1,8 @@
 """Which images a round needs and which of them meet: pure, and the same for the same arguments.
 
-Images of a prompt stand in a ring and each is paired with its next neighbour, then with the one
-after that, and so on: every image is seen equally often, and n pairs need n images instead of 2n.
+Images of a prompt stand in a ring. Every second one is paired with its next neighbour, then those
+between are, then each is paired with the one after that, and so on: every image is seen as often as
+any other, once or once more, and n pairs can be made of n images as well as of 2n.
 """
 
 from collections.abc import Iterator, Sequence
@@ -59,7 +60,8 @@ def ring(num_images: int) -> Iterator[tuple[int, int]]:
     """Yield every pair of the images 0 to num_images - 1 once, neighbours in the ring first."""
     for stride in range(1, num_images // 2 + 1):
         is_diameter = 2 * stride == num_images
-        for first in range(num_images // 2 if is_diameter else num_images):
+        places = range(num_images // 2 if is_diameter else num_images)
+        for first in [*places[::2], *places[1::2]] if stride == 1 else places:
             yield first, (first + stride) % num_images
 
 
@@ -73,7 +75,8 @@ def pair_up(
 ) -> list[tuple[str, str]]:
     """Pair the images of one prompt: some newest with earlier, if there are any, then the newest.
 
-    Every image of `newest` is used before one is used again; the same holds for `earlier`.
+    Every image of `newest` is used before one is used again, except that one more of an odd number
+    may be; the same holds for `earlier`.
     """
     shuffled, others = _shuffled(newest, rng), _shuffled(earlier, rng)
     across = [
@@ -81,5 +84,7 @@ def pair_up(
         for place in range(min(num_across, len(shuffled) * len(others)))
     ]
     unique = list(dict.fromkeys(across))
-    within = [(shuffled[a], shuffled[b]) for a, b in ring(len(shuffled))]
+    # Those that have met no earlier image come first.
+    waiting = shuffled[len(unique) :] + shuffled[: len(unique)]
+    within = [(waiting[a], waiting[b]) for a, b in ring(len(waiting))]
     return unique + within[: num_pairs - len(unique)]

@@ -23,7 +23,8 @@ class ModelConfig:
     network on both features that starts at zero."""
     ties: TieModel = "davidson"
     """How equal pairs are explained: "davidson" or "rao_kupper" give ties a probability of their
-    own, "none" counts a tie as half a choice for each image."""
+    own, "none" counts a tie as half a choice for each image. "davidson" also learns from "both
+    bad" that neither image is good enough; the others take it for a tie."""
 
     def __post_init__(self) -> None:
         if self.train == "head" and self.head == "similarity":
@@ -43,7 +44,7 @@ class TrainingConfig:
     """Upper limit; early stopping usually ends sooner."""
     batch_size: int = 32
     """Comparisons per update."""
-    learning_rate: float = 3e-4
+    learning_rate: float = 6e-4
     """Peak of AdamW's rate; it warms up over the first tenth and falls as a cosine to zero."""
     scalar_learning_rate: float = 1e-2
     """Peak rate of the scale and of the tie parameter, single numbers that must travel far."""

@@ -1,7 +1,7 @@
 """The comparisons of a snapshot as tensors: unique images, unique prompts, who was preferred.
 
 Of every comparison that a rater did not skip: left or right becomes "a" or "b" (the snapshot has
-already undone the sides), tie and both-bad become a tie. Comparisons on unseen prompts are left
+already undone the sides). Comparisons on unseen prompts are left
 out: no reward model is ever trained on those.
 """
 
@@ -19,7 +19,7 @@ from torch.nn import functional
 from data.errors import ImageError, RewardError
 from data.records import Aspect
 from data.snapshot import Snapshot, SnapshotRow
-from reward_training.outcomes import NUM_OUTCOMES, OUTCOME_OF_CHOICE, TIE
+from reward_training.outcomes import DECIDED, NUM_OUTCOMES, OUTCOME_OF_CHOICE
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ class Comparisons:
         )
 
     @property
-    def targets(self) -> Float[Tensor, "pairs 3"]:
-        """What was chosen as a distribution over (a, b, tie)."""
+    def targets(self) -> Float[Tensor, "pairs 4"]:
+        """What was chosen as a distribution over (a, b, tie, both bad)."""
         return functional.one_hot(self.outcome, NUM_OUTCOMES).float()
 
     def pictures(self) -> tuple[Int[Tensor, " pictures"], Int[Tensor, " pictures"]]:
@@ -108,7 +108,7 @@ def _refuse_hopeless(
 ) -> None:
     """Say in one line why these comparisons cannot teach a reward, if they cannot."""
     what = f"snapshot {snapshot.hash}"
-    decided = [row for row in used if OUTCOME_OF_CHOICE[row.choice] != TIE]
+    decided = [row for row in used if OUTCOME_OF_CHOICE[row.choice] in DECIDED]
     prompts = {row.prompt for row in decided}
     if not rows:
         raise RewardError(
@@ -118,8 +118,8 @@ def _refuse_hopeless(
         raise RewardError(f"all {len(rows)} comparisons of {what} were skipped; compare more pairs")
     if not decided:
         raise RewardError(
-            f"all {len(used)} comparisons of {what} are ties, from which no order can be learned; "
-            "compare more pairs"
+            f"all {len(used)} comparisons of {what} are ties or both bad, from which no order "
+            "can be learned; compare more pairs"
         )
     if len(prompts) < 2:
         raise RewardError(

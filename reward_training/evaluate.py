@@ -1,8 +1,8 @@
 """How far a reward's order can be trusted, from margins and outcomes alone.
 
 `margin` is the reward of image a minus that of image b; `outcome` is 0 where a was preferred, 1
-where b was, 2 for a tie; `cluster` is the prompt. Intervals resample whole prompts, because the
-pairs of one prompt are not independent.
+where b was, 2 where neither was; `cluster` is the prompt. Intervals resample whole
+prompts, because the pairs of one prompt are not independent.
 """
 
 from dataclasses import dataclass

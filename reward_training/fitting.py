@@ -104,7 +104,8 @@ def _fit(
     folds = make_folds(comparisons, config.held_out_fraction, np.random.default_rng(training.seed))
     folds = folds if training.cross_validate else folds[:1]
     fitting = _prepare(config, snapshot, comparisons)
-    clip_margins = fitting.all_margins(comparisons)
+    of_clip = fitting.all_rewards(comparisons)
+    clip_margins = of_clip[:, 0] - of_clip[:, 1]
     looks = [
         fitting.train(
             comparisons.take(fold.train),
@@ -153,7 +154,7 @@ def _prepare(config: FitConfig, snapshot: Snapshot, comparisons: Comparisons) ->
         config.model.train,
         num_images=len(comparisons.images),
     )
-    return Fitting(reward, features, config.training, reward.copy_trained_weights())
+    return Fitting.begin(reward, features, config.training, comparisons)
 
 
 def _describe(

@@ -25,7 +25,7 @@ from reward_training.model import LearnedReward
 
 WEIGHTS_FILE = "model.safetensors"
 METRICS_FILE = "metrics.json"
-_FORMAT = "tastemaker-reward-1"
+_FORMAT = "tastemaker-reward-2"
 """The one key of the weights' metadata: safetensors writes several in a random order."""
 
 

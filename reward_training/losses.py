@@ -6,10 +6,16 @@ With the margin d = r_a - r_b of the raw rewards and sigma the logistic function
     Davidson (1970)       P(a) : P(b) : P(tie) = exp(d/2) : exp(-d/2) : nu    nu = exp(t)
     Rao-Kupper (1967)     P(a) = sigma(d - eta), P(b) = sigma(-d - eta)       eta = softplus(t)
 
-t is one learned number. Only margins enter, so adding a constant to all rewards changes nothing,
-and swapping the images swaps P(a) and P(b). "Both bad" says nothing about which image is better
-and is a tie here; skipped pairs never come this far. Targets are distributions over (a, b, tie),
-so that several raters' answers or a rater's certainty can be given as soft labels.
+"Both bad" orders nothing, but it says that neither image is good enough, where a tie may be of two
+good ones. With Davidson's ties an image misses a bar c with odds exp(c - r), so beside the above
+
+    P(both bad) = exp(2c - r_a - r_b)    in the same ratio
+
+and the rewards of a prompt that is never met stay below those of one that always is. The other two
+take it for a tie. t and c are one learned number each. Adding a constant to all rewards and to the
+bar changes nothing; swapping the images swaps P(a) and P(b). Skipped pairs never come this far.
+Targets are distributions over (a, b, tie, both bad), so that several raters' answers or a rater's
+certainty can be given as soft labels.
 """
 
 import torch
@@ -18,15 +24,28 @@ from torch import Tensor
 from torch.nn import functional
 
 from reward_training.config import TieModel
-from reward_training.outcomes import NUM_OUTCOMES
+from reward_training.outcomes import BOTH_BAD, PREFERS_A, PREFERS_B, TIE
 
 
 def outcome_log_probabilities(
-    margin: Float[Tensor, " pairs"], tie_logit: Float[Tensor, ""], ties: TieModel
+    rewards: Float[Tensor, "pairs 2"],
+    *,
+    tie_logit: Float[Tensor, ""],
+    bar: Float[Tensor, ""],
+    ties: TieModel,
 ) -> Float[Tensor, "pairs outcomes"]:
-    """Return log P of (a, b, tie), or of (a, b) where ties have no probability of their own."""
+    """Return log P of (a, b, tie, both bad), without those that `ties` gives no probability.
+
+    Args:
+        rewards: Raw rewards of image a and image b.
+        tie_logit: How ready raters are to call a tie: t.
+        bar: Raw reward from which on an image is good enough: c.
+        ties: Which model; "rao_kupper" has three outcomes, "none" has two.
+    """
+    margin = rewards[:, 0] - rewards[:, 1]
     if ties == "davidson":
-        logits = torch.stack([margin / 2, -margin / 2, tie_logit.expand_as(margin)], dim=-1)
+        tie, shortfall = tie_logit.expand_as(margin), 2 * bar - rewards.sum(dim=-1)
+        logits = torch.stack([margin / 2, -margin / 2, tie, shortfall], dim=-1)
         return logits.log_softmax(dim=-1)
     if ties == "rao_kupper":
         eta = functional.softplus(tie_logit)
@@ -38,27 +57,22 @@ def outcome_log_probabilities(
 
 
 def cross_entropy(
-    log_probabilities: Float[Tensor, "pairs outcomes"], targets: Float[Tensor, "pairs 3"]
+    log_probabilities: Float[Tensor, "pairs outcomes"], targets: Float[Tensor, "pairs 4"]
 ) -> Float[Tensor, " pairs"]:
-    """Return each comparison's loss; without a tie outcome a tie is half a choice for each."""
-    if log_probabilities.shape[-1] < NUM_OUTCOMES:
-        targets = targets[:, :2] + targets[:, 2:] / 2
+    """Return each comparison's loss.
+
+    Where "both bad" is no outcome it is a tie, and where a tie is none it is half a choice for
+    each.
+    """
+    num_outcomes = log_probabilities.shape[-1]
+    if num_outcomes <= BOTH_BAD:
+        targets = torch.cat([targets[:, :TIE], targets[:, TIE:].sum(dim=-1, keepdim=True)], dim=-1)
+    if num_outcomes <= TIE:
+        targets = targets[:, :TIE] + targets[:, TIE:] / 2
     return -(targets * log_probabilities).sum(dim=-1)
 
 
-def smooth_targets(targets: Float[Tensor, "pairs 3"], smoothing: float) -> Float[Tensor, "pairs 3"]:
-    """Mix in the opposite choice with probability `smoothing`; a tie stays a tie."""
-    return (1 - smoothing) * targets + smoothing * targets[:, [1, 0, 2]]
-
-
-def preference_loss(
-    margin: Float[Tensor, " pairs"],
-    tie_logit: Float[Tensor, ""],
-    targets: Float[Tensor, "pairs 3"],
-    *,
-    ties: TieModel,
-    smoothing: float = 0.0,
-) -> Float[Tensor, " pairs"]:
-    """Return the negative log-likelihood of each comparison."""
-    log_probabilities = outcome_log_probabilities(margin, tie_logit, ties)
-    return cross_entropy(log_probabilities, smooth_targets(targets, smoothing))
+def smooth_targets(targets: Float[Tensor, "pairs 4"], smoothing: float) -> Float[Tensor, "pairs 4"]:
+    """Mix in the opposite choice with probability `smoothing`; what orders nothing stays."""
+    opposite = targets[:, [PREFERS_B, PREFERS_A, TIE, BOTH_BAD]]
+    return (1 - smoothing) * targets + smoothing * opposite

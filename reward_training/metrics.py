@@ -18,7 +18,7 @@ from reward_training.evaluate import (
     tie_aware_hits,
     tie_threshold,
 )
-from reward_training.outcomes import TIE
+from reward_training.outcomes import BOTH_BAD, DECIDED, TIE
 
 
 def count_comparisons(comparisons: Comparisons) -> dict[str, Any]:
@@ -27,8 +27,9 @@ def count_comparisons(comparisons: Comparisons) -> dict[str, Any]:
     return {
         "total": len(comparisons),
         "by_rater_kind": dict(Counter(comparisons.rater_kinds)),
-        "decided": len(comparisons) - outcomes[TIE],
+        "decided": sum(outcomes[each] for each in DECIDED),
         "ties": outcomes[TIE],
+        "both_bad": outcomes[BOTH_BAD],
         "prompts": len(comparisons.prompt.unique()),
         "images": len(comparisons.pictures()[0]),
     }
@@ -44,11 +45,11 @@ def measure(
 ) -> dict[str, Any]:
     """Measure a fit on held-out comparisons, beside untouched CLIP similarity on the same pairs.
 
-    Accuracy leaves ties out; tie-aware accuracy has them, and calls margins ties up to the
-    threshold that is best for the reward in question. `probability_a` is the probability of image
-    a in each pair, given that one is preferred.
+    Accuracy leaves out what orders nothing; tie-aware accuracy has it, "both bad" as a tie too, and
+    calls margins ties up to the threshold that is best for the reward in question.
+    `probability_a` is the probability of image a in each pair, given that one is preferred.
     """
-    outcome, prompt = held_out.outcome.numpy(), held_out.prompt.numpy()
+    outcome, prompt = held_out.outcome.clamp_max(TIE).numpy(), held_out.prompt.numpy()
     decided = outcome != TIE
     margins, clip_margins = _numpy(margin), _numpy(clip_margin)
     right = hits(margins, outcome)[decided]

@@ -39,6 +39,7 @@ class LearnedReward(nn.Module):
         self.head_kind: HeadKind = head
         self.ties: TieModel = ties
         self.tie_logit = nn.Parameter(torch.zeros(()))
+        self.bar = nn.Parameter(torch.zeros(()))
         self.register_buffer("reward_mean", torch.zeros(()))
         self.register_buffer("reward_std", torch.ones(()))
         self.name = ""
@@ -58,11 +59,18 @@ class LearnedReward(nn.Module):
         """Return the raw reward; gradients pass through to the images."""
         return self.head(*self.backbone.encode_pairs(images, prompts))
 
+    def log_probabilities(
+        self, rewards: Float[Tensor, "pairs 2"]
+    ) -> Float[Tensor, "pairs outcomes"]:
+        """Return log P of each outcome of comparisons, from both images' raw rewards."""
+        return outcome_log_probabilities(
+            rewards, tie_logit=self.tie_logit, bar=self.bar, ties=self.ties
+        )
+
     @torch.no_grad()
-    def probability_a(self, margin: Float[Tensor, " pairs"]) -> Float[Tensor, " pairs"]:
-        """Return the probability that image a is preferred where one is, from raw margins."""
-        log_probabilities = outcome_log_probabilities(margin, self.tie_logit, self.ties)
-        return log_probabilities[:, :2].softmax(dim=-1)[:, 0]
+    def probability_a(self, rewards: Float[Tensor, "pairs 2"]) -> Float[Tensor, " pairs"]:
+        """Return the probability that image a is preferred where one is, from raw rewards."""
+        return self.log_probabilities(rewards)[:, :2].softmax(dim=-1)[:, 0]
 
     def standardise(self, raw: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
         """Bring raw rewards to the scale of the images that the model was fitted on."""
@@ -74,9 +82,9 @@ class LearnedReward(nn.Module):
         self.get_buffer("reward_std").copy_(raw.std(correction=0).clamp_min(1e-6))
 
     def set_trained_part(self, part: TrainedPart) -> None:
-        """Let gradients reach the head and the tie parameter, and the towers that `part` names."""
+        """Let gradients reach head, tie parameter and bar, and the towers that `part` names."""
         self.requires_grad_(False)
-        trained = [*self.head.parameters(), self.tie_logit]
+        trained = [*self.head.parameters(), self.tie_logit, self.bar]
         if part in ("text", "all"):
             trained += self.backbone.text_parameters()
         if part == "all":

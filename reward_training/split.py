@@ -13,7 +13,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from reward_training.dataset import Comparisons
-from reward_training.outcomes import TIE
+from reward_training.outcomes import DECIDED
 
 FEW_PROMPTS = 8
 
@@ -45,7 +45,7 @@ def make_folds(
     """Return folds that hold every decided prompt out once."""
     texts = [comparisons.prompts[row] for row in comparisons.prompt.tolist()]
     rows = zip(texts, comparisons.families, comparisons.outcome.tolist(), strict=True)
-    decided = {text: family for text, family, outcome in rows if outcome != TIE}
+    decided = {text: family for text, family, outcome in rows if outcome in DECIDED}
     folds = []
     for held_out in prompt_folds(decided, fraction, generator):
         is_held_out = torch.tensor([text in held_out for text in texts])

@@ -5,7 +5,7 @@ number alone, so a loop that goes on from a checkpoint gives the same bits as on
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from reward_training.checkpoint import Checkpoint, Look, TrainingState
 from reward_training.config import TrainingConfig
 from reward_training.dataset import Comparisons
 from reward_training.features import PairFeatures
-from reward_training.losses import preference_loss
+from reward_training.losses import cross_entropy, smooth_targets
 from reward_training.model import LearnedReward
 
 WARMUP_FRACTION = 0.1
@@ -35,6 +35,20 @@ class Fitting:
     config: TrainingConfig
     untouched: dict[str, Tensor]
     """The trained weights before any training."""
+
+    @classmethod
+    def begin(
+        cls,
+        reward: LearnedReward,
+        features: PairFeatures,
+        config: TrainingConfig,
+        comparisons: Comparisons,
+    ) -> "Fitting":
+        """Put the bar at the comparisons' mean raw reward: wherever it started, it has no way."""
+        fitting = cls(reward, features, config, {})
+        with torch.no_grad():
+            reward.bar.copy_(fitting.raw_rewards(comparisons).mean())
+        return replace(fitting, untouched=reward.copy_trained_weights())
 
     def train(
         self,
@@ -75,18 +89,17 @@ class Fitting:
         bar.close()
         return state
 
-    def margins(self, comparisons: Comparisons) -> Float[Tensor, " pairs"]:
-        """Return the raw reward of image a minus that of image b, for each comparison."""
+    def rewards(self, comparisons: Comparisons) -> Float[Tensor, "pairs 2"]:
+        """Return the raw rewards of image a and image b, for each comparison."""
         prompts = self.features.prompts(comparisons.prompt)
-        head = self.reward.head
-        of_a = head(self.features.images(comparisons.image_a), prompts)
-        return of_a - head(self.features.images(comparisons.image_b), prompts)
+        both = (comparisons.image_a, comparisons.image_b)
+        return torch.stack([self.reward.head(self.features.images(i), prompts) for i in both], -1)
 
     @torch.no_grad()
-    def all_margins(self, comparisons: Comparisons) -> Float[Tensor, " pairs"]:
-        """Return margins without gradients, in chunks."""
+    def all_rewards(self, comparisons: Comparisons) -> Float[Tensor, "pairs 2"]:
+        """Return rewards without gradients, in chunks."""
         rows = torch.arange(len(comparisons)).split(CHUNK)
-        return torch.cat([self.margins(comparisons.take(chunk)) for chunk in rows])
+        return torch.cat([self.rewards(comparisons.take(chunk)) for chunk in rows])
 
     @torch.no_grad()
     def raw_rewards(self, comparisons: Comparisons) -> Float[Tensor, " pictures"]:
@@ -98,18 +111,13 @@ class Fitting:
         )
 
     def _losses(
-        self, margins: Float[Tensor, " pairs"], comparisons: Comparisons, *, smoothing: float
+        self, rewards: Float[Tensor, "pairs 2"], comparisons: Comparisons, *, smoothing: float
     ) -> Float[Tensor, " pairs"]:
-        return preference_loss(
-            margins,
-            self.reward.tie_logit,
-            comparisons.targets.to(margins.device),
-            ties=self.reward.ties,
-            smoothing=smoothing,
-        )
+        targets = smooth_targets(comparisons.targets.to(rewards.device), smoothing)
+        return cross_entropy(self.reward.log_probabilities(rewards), targets)
 
     def _update(self, batch: Comparisons, optimiser: torch.optim.Optimizer) -> float:
-        losses = self._losses(self.margins(batch), batch, smoothing=self.config.label_smoothing)
+        losses = self._losses(self.rewards(batch), batch, smoothing=self.config.label_smoothing)
         loss = losses.mean()
         optimiser.zero_grad()
         loss.backward()
@@ -119,13 +127,13 @@ class Fitting:
 
     def _look(self, held_out: Comparisons, state: TrainingState) -> Look:
         """See what held-out comparisons say of the weights as they are."""
-        margins = self.all_margins(held_out)
+        rewards = self.all_rewards(held_out)
         return Look(
             update=state.update,
             train_loss=float(np.mean(state.losses)) if state.losses else None,
-            held_out_loss=self._losses(margins, held_out, smoothing=0.0).mean().item(),
-            margins=margins.cpu(),
-            probability_a=self.reward.probability_a(margins).cpu(),
+            held_out_loss=self._losses(rewards, held_out, smoothing=0.0).mean().item(),
+            margins=(rewards[:, 0] - rewards[:, 1]).cpu(),
+            probability_a=self.reward.probability_a(rewards).cpu(),
         )
 
     def _is_stale(self, state: TrainingState) -> bool:

@@ -15,7 +15,7 @@ def test_the_prompt_comes_first_then_the_drawing():
     assert judgement(verdict(False), verdict(True)) == Choice.RIGHT
     assert judgement(verdict(False, 0.9), verdict(False, 0.2)) == Choice.LEFT
     assert judgement(verdict(True), verdict(True)) == Choice.TIE
-    assert judgement(verdict(False, 0.1), verdict(False, 0.1)) == Choice.BOTH_BAD
+    assert judgement(verdict(False), verdict(False)) == Choice.BOTH_BAD
 
 
 def test_swapping_the_sides_swaps_the_judgement():

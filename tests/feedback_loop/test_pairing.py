@@ -25,6 +25,12 @@ def test_neighbours_come_first_so_that_all_images_are_seen_equally():
     assert set(Counter(image for pair in first for image in pair).values()) == {2}
 
 
+@pytest.mark.parametrize("num_images", [2, 8, 9])
+def test_no_image_is_seen_twice_before_all_were_seen(num_images):
+    first = list(ring(num_images))[: num_images // 2]
+    assert len({image for pair in first for image in pair}) == 2 * len(first)
+
+
 @pytest.mark.parametrize(("num_images", "num_pairs"), [(600, 600), (37, 20), (6, 3), (2, 1)])
 def test_shares_add_up(num_images, num_pairs):
     prompts = [f"p{n}" for n in range(16)]
@@ -66,6 +72,13 @@ def test_half_of_the_pairs_meet_an_earlier_image(num_earlier):
     across = [pair for pair in pairs if pair[1] in earlier]
     assert len(across) == 6
     assert all(first in newest for first, _ in pairs)
+
+
+def test_images_that_met_no_earlier_one_meet_each_other_first():
+    newest, earlier = [f"n{i}" for i in range(12)], [f"e{i}" for i in range(4)]
+    pairs = pair_up(newest, earlier, num_pairs=8, num_across=4, rng=rng())
+    seen = Counter(image for pair in pairs for image in pair)
+    assert all(seen[image] == 1 for image in newest)
 
 
 def test_the_same_arguments_give_the_same_pairs():

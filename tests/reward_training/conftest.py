@@ -260,7 +260,7 @@ def make_fitting(clip_folder: Path, snapshot: Snapshot, quick_config: FitConfig)
             num_images=len(comparisons.images),
         )
         fold = make_folds(comparisons, 0.3, np.random.default_rng(0))[0]
-        fitting = Fitting(reward, features, config, reward.copy_trained_weights())
+        fitting = Fitting.begin(reward, features, config, comparisons)
         return fitting, comparisons.take(fold.train), comparisons.take(fold.held_out)
 
     return make

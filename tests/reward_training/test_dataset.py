@@ -8,7 +8,7 @@ from data.errors import ImageError, RewardError
 from data.records import Aspect, Choice
 from data.snapshot import take_snapshot
 from reward_training.dataset import Comparisons, read_images
-from reward_training.outcomes import PREFERS_A, PREFERS_B, TIE
+from reward_training.outcomes import BOTH_BAD, PREFERS_A, PREFERS_B, TIE
 
 ALL_CHOICES = [Choice.LEFT, Choice.RIGHT, Choice.TIE, Choice.BOTH_BAD, Choice.SKIP]
 
@@ -32,9 +32,14 @@ def mixed(tmp_path_factory, plant_workspace):
     )
 
 
-def test_skips_are_dropped_and_both_bad_is_a_tie(mixed):
+def test_skips_are_dropped_and_all_else_is_kept(mixed):
     comparisons = Comparisons.from_snapshot(mixed, Aspect.OVERALL)
-    assert Counter(comparisons.outcome.tolist()) == {PREFERS_A: 4, PREFERS_B: 4, TIE: 8}
+    assert Counter(comparisons.outcome.tolist()) == {
+        PREFERS_A: 4,
+        PREFERS_B: 4,
+        TIE: 4,
+        BOTH_BAD: 4,
+    }
     assert comparisons.rater_kinds == ["simulated"] * 16
 
 
@@ -85,8 +90,8 @@ def test_comparisons_on_unseen_prompts_are_left_out(mixed):
         (lambda row: replace(row, aspect=Aspect.QUALITY), "no comparisons on overall"),
         (lambda row: replace(row, split="unseen"), "no comparisons on overall"),
         (lambda row: replace(row, choice="skip"), "were skipped"),
-        (lambda row: replace(row, choice="tie"), "are ties"),
-        (lambda row: replace(row, choice="both_bad"), "are ties"),
+        (lambda row: replace(row, choice="tie"), "are ties or both bad"),
+        (lambda row: replace(row, choice="both_bad"), "are ties or both bad"),
         (lambda row: replace(row, prompt="a dog"), "at least 2 prompts"),
         (
             lambda row: replace(row, choice="a" if row.prompt == "a dark cat" else "tie"),

@@ -67,7 +67,7 @@ def test_standardised_training_rewards_have_mean_zero_and_deviation_one(reward, 
 @pytest.mark.parametrize(
     ("part", "frozen", "trained"),
     [
-        ("head", ["backbone."], ["head.", "tie_logit"]),
+        ("head", ["backbone."], ["head.", "tie_logit", "bar"]),
         ("text", ["backbone.clip.visual."], ["backbone.clip.transformer.", "head."]),
         ("all", ["backbone.clip.logit_scale"], ["backbone.clip.visual.", "head."]),
     ],
@@ -83,4 +83,5 @@ def test_only_the_named_part_is_trained(reward, part, frozen, trained):
 
 def test_probability_a_is_that_of_a_decided_pair(reward):
     margin = torch.tensor([-1.0, 0.0, 2.0])
-    torch.testing.assert_close(reward.probability_a(margin), torch.sigmoid(margin))
+    rewards = torch.stack([3 + margin, torch.full_like(margin, 3)], dim=1)
+    torch.testing.assert_close(reward.probability_a(rewards), torch.sigmoid(margin))

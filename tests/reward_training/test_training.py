@@ -49,13 +49,17 @@ def test_precomputed_features_give_the_models_own_margins(make_fitting, snapshot
         keys = [few.images[row] for row in column.tolist()]
         return fitting.reward.raw(torch.stack(list(read_images(snapshot, keys))), prompts)
 
-    torch.testing.assert_close(fitting.margins(few), raw(few.image_a) - raw(few.image_b))
+    torch.testing.assert_close(
+        fitting.rewards(few), torch.stack([raw(few.image_a), raw(few.image_b)], 1)
+    )
 
 
 def test_swapping_a_pair_flips_its_margin(make_fitting):
     fitting, comparisons, _ = make_fitting()
     swapped = replace(comparisons, image_a=comparisons.image_b, image_b=comparisons.image_a)
-    torch.testing.assert_close(fitting.all_margins(swapped), -fitting.all_margins(comparisons))
+    torch.testing.assert_close(
+        fitting.all_rewards(swapped), fitting.all_rewards(comparisons).flip(1)
+    )
 
 
 @pytest.mark.parametrize("part", ["head", "text", "all"])
@@ -133,7 +137,8 @@ def test_a_look_is_at_the_weights_as_they_are(make_fitting, tmp_path):
     state = train(fitting, comparisons, held_out, tmp_path / "checkpoint.pt")
     last = state.looks[-1]
     assert last.update == state.update
-    assert torch.equal(fitting.all_margins(held_out), last.margins)
+    rewards = fitting.all_rewards(held_out)
+    assert torch.equal(rewards[:, 0] - rewards[:, 1], last.margins)
 
 
 def test_no_update_leaves_the_weights_alone(make_fitting, tmp_path):
