@@ -19,7 +19,6 @@ from torch import Tensor
 from rl_finetune import denoising
 from rl_finetune.config import ObjectiveConfig
 from rl_finetune.denoising import Step
-from rl_finetune.rollout import Transitions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,22 +35,37 @@ class Terms:
 
 def dpok(
     prediction: Float[Tensor, "batch channels height width"],
-    old_prediction: Float[Tensor, "batch channels height width"],
-    transitions: Transitions,
+    *,
+    old: Float[Tensor, "batch channels height width"],
+    reference: Float[Tensor, "batch channels height width"],
+    noise: Float[Tensor, "batch channels height width"],
     step: Step,
+    advantages: Float[Tensor, " batch"],
+    policy_weights: Float[Tensor, " batch"],
+    kl_weights: Float[Tensor, " batch"],
     config: ObjectiveConfig,
 ) -> Terms:
-    """Return the terms of DPOK's loss (Eq. 9), each weighted by how many steps it stands for.
+    """Return the terms of DPOK's loss (Eq. 9).
 
     Their sum over all transitions, divided by the number of images, is the objective.
+
+    Args:
+        prediction: What the policy predicts, with gradient.
+        old: What the policy that sampled predicted.
+        reference: What the base predicts.
+        noise: The standard normal noise of each transition's sample.
+        step: Coefficients of each transition's denoising step.
+        advantages: A of each transition's image.
+        policy_weights: How many steps each transition stands for in the reward term.
+        kl_weights: The same in the KL term.
+        config: alpha, beta, the trust region and where the KL stands.
     """
-    advantages = transitions.advantages
-    log_ratio = denoising.log_ratio(prediction, old_prediction, transitions.noise, step)
+    log_ratio = denoising.log_ratio(prediction, old, noise, step)
     policy_loss = pessimistic_loss(log_ratio, advantages, config.clip_nats)
-    loss = config.reward_weight * transitions.policy_weights * policy_loss
+    loss = config.reward_weight * policy_weights * policy_loss
     if config.kl_in == "loss":
-        kl = denoising.step_kl(prediction, transitions.reference, step)
-        loss = loss + config.kl_weight * transitions.kl_weights * kl
+        kl = denoising.step_kl(prediction, reference, step)
+        loss = loss + config.kl_weight * kl_weights * kl
     log_ratio = log_ratio.detach()
     is_clipped = log_ratio.abs() > config.clip_nats
     return Terms(

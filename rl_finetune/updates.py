@@ -107,8 +107,12 @@ def _evaluate(learner: Learner, rollout: Rollout, part: Transitions, is_on_polic
     )
     return dpok(
         prediction,
-        prediction.detach() if is_on_policy else part.old_prediction,
-        part,
-        rollout.schedule.at(part.indices, policy.device),
-        learner.objective,
+        old=prediction.detach() if is_on_policy else part.old_prediction,
+        reference=part.reference,
+        noise=part.noise,
+        step=rollout.schedule.at(part.indices, policy.device),
+        advantages=part.advantages,
+        policy_weights=part.policy_weights,
+        kl_weights=part.kl_weights,
+        config=learner.objective,
     )

@@ -7,7 +7,6 @@ from rl_finetune import denoising
 from rl_finetune.config import ObjectiveConfig
 from rl_finetune.denoising import Step
 from rl_finetune.objective import dpok, penalised_rewards, pessimistic_loss
-from rl_finetune.rollout import Transitions
 
 CLIP = 0.2
 
@@ -21,22 +20,6 @@ def make_step(num):
         sigma=sigma,
         gain=denoising.mean_gain(alpha, alpha_prev, sigma, "epsilon"),
         prediction_type="epsilon",
-    )
-
-
-def make_transitions(noise, reference, advantages, policy_weights, kl_weights):
-    num = len(noise)
-    return Transitions(
-        num_images=1,
-        indices=torch.zeros(num, dtype=torch.int64),
-        policy_weights=torch.tensor(policy_weights),
-        kl_weights=torch.tensor(kl_weights),
-        latents=noise,
-        condition=torch.zeros(num, 1, 1),
-        noise=noise,
-        old_prediction=noise,
-        reference=reference,
-        advantages=advantages,
     )
 
 
@@ -71,8 +54,18 @@ def test_at_ratio_one_the_gradient_is_that_of_equation_9():
     advantages = torch.tensor([1.0, -2.0, 0.5])
     config = ObjectiveConfig(reward_weight=3.0, kl_weight=0.1)
     step = make_step(3)
-    transitions = make_transitions(noise, reference, advantages, [2.0, 0.0, 1.0], [1.0, 3.0, 0.5])
-    terms = dpok(prediction, prediction.detach(), transitions, step, config)
+    policy_weights, kl_weights = torch.tensor([2.0, 0.0, 1.0]), torch.tensor([1.0, 3.0, 0.5])
+    terms = dpok(
+        prediction,
+        old=prediction.detach(),
+        reference=reference,
+        noise=noise,
+        step=step,
+        advantages=advantages,
+        policy_weights=policy_weights,
+        kl_weights=kl_weights,
+        config=config,
+    )
     assert terms.ratio.eq(1).all()
     assert not terms.is_clipped.any()
     assert terms.is_live.all()
@@ -82,7 +75,6 @@ def test_at_ratio_one_the_gradient_is_that_of_equation_9():
     latents_prev = denoising.sample(mean.detach(), noise, step)
     log_prob = denoising.log_prob(latents_prev, mean, step)
     kl = denoising.step_kl(prediction, reference, step)
-    policy_weights, kl_weights = transitions.policy_weights, transitions.kl_weights
     equation_9 = (-3.0 * policy_weights * advantages * log_prob + 0.1 * kl_weights * kl).sum()
     (expected,) = torch.autograd.grad(equation_9, prediction)
     torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-5)
@@ -91,9 +83,18 @@ def test_at_ratio_one_the_gradient_is_that_of_equation_9():
 def test_no_kl_weight_and_kl_in_the_reward_leave_the_policy_gradient_alone():
     prediction, reference, noise = draw(2, 0, 1, 2)
     advantages, step = torch.tensor([1.0, -1.0]), make_step(2)
-    transitions = make_transitions(noise, reference, advantages, [1.0, 1.0], [1.0, 1.0])
     without, in_reward = (
-        dpok(prediction, prediction, transitions, step, config)
+        dpok(
+            prediction,
+            old=prediction,
+            reference=reference,
+            noise=noise,
+            step=step,
+            advantages=advantages,
+            policy_weights=torch.ones(2),
+            kl_weights=torch.ones(2),
+            config=config,
+        )
         for config in (
             ObjectiveConfig(kl_weight=0.0),
             ObjectiveConfig(kl_weight=0.5, kl_in="reward"),
