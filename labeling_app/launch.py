@@ -4,10 +4,11 @@ The theme and the same defaults stand in `.streamlit/config.toml` beside `app.py
 that keep the app private and quiet are repeated, because flags win over anyone's own settings.
 """
 
+import os
 import socket
-import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from data.errors import ConfigError
 from data.workspace import Workspace
@@ -43,20 +44,23 @@ def command(
     return [*run, "--", "--workspace", str(workspace)]
 
 
-def serve(workspace: Path, *, port: int = DEFAULT_PORT, address: str = DEFAULT_ADDRESS) -> int:
-    """Serve the workspace until stopped; return the exit status.
+def checked_command(
+    workspace: Path, *, port: int = DEFAULT_PORT, address: str = DEFAULT_ADDRESS
+) -> list[str]:
+    """Return `command` once it is sure that there is something to serve and where.
 
     Raises `WorkspaceError` or `StoreError` when there is nothing to serve, and `ConfigError` when
-    the port is taken, before anything is started.
+    the port is taken.
     """
     Workspace.open(workspace)
     _check_port(address, port)
-    with subprocess.Popen(command(workspace, port=port, address=address)) as server:
-        try:
-            return server.wait()
-        except KeyboardInterrupt:
-            # Ctrl-C reached the server too, which closes by itself: every answer is stored already.
-            return server.wait()
+    return command(workspace, port=port, address=address)
+
+
+def become(words: list[str]) -> NoReturn:
+    """Turn this process into the command: whatever stops it stops the server."""
+    sys.stdout.flush()
+    os.execv(words[0], words)
 
 
 def _check_port(address: str, port: int) -> None:

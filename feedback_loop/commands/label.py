@@ -1,8 +1,5 @@
 """`tastemaker label`: people compare the pairs in a browser."""
 
-import sys
-from pathlib import Path
-
 from feedback_loop.commands.arguments import Arguments
 from feedback_loop.terminal import say
 
@@ -11,7 +8,7 @@ ABOUT = "Open the page on which people compare the pairs of a workspace."
 
 def main(argv: list[str]) -> None:
     """Serve the page until Ctrl-C."""
-    from labeling_app.launch import DEFAULT_ADDRESS, DEFAULT_PORT, serve
+    from labeling_app.launch import DEFAULT_ADDRESS, DEFAULT_PORT, become, checked_command
 
     parser = Arguments("label", ABOUT)
     parser.add_argument(
@@ -25,8 +22,7 @@ def main(argv: list[str]) -> None:
     arguments = parser.parse_args(argv)
     from data.workspace import resolve_root
 
-    root: Path = resolve_root(arguments.workspace)
-    say(f"comparing pairs of {root} at http://{arguments.address}:{arguments.port} (Ctrl-C ends)")
-    status = serve(root, port=arguments.port, address=arguments.address)
-    if status:
-        sys.exit(status)
+    root, port, address = resolve_root(arguments.workspace), arguments.port, arguments.address
+    words = checked_command(root, port=port, address=address)
+    say(f"comparing pairs of {root} at http://{address}:{port} (Ctrl-C ends)")
+    become(words)

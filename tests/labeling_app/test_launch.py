@@ -5,7 +5,7 @@ import pytest
 
 from data.errors import ConfigError, WorkspaceError
 from data.workspace import Workspace
-from labeling_app.launch import APP, command, serve
+from labeling_app.launch import APP, checked_command, command
 
 
 def test_the_command_is_private_and_quiet():
@@ -29,7 +29,7 @@ def test_an_address_for_others_may_go_by_any_name():
 
 def test_a_missing_workspace_is_said_before_anything_starts(tmp_path: Path):
     with pytest.raises(WorkspaceError, match="tastemaker init"):
-        serve(tmp_path / "none")
+        checked_command(tmp_path / "none")
 
 
 def test_a_taken_port_is_said_before_anything_starts(workspace: Workspace):
@@ -38,4 +38,4 @@ def test_a_taken_port_is_said_before_anything_starts(workspace: Workspace):
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(ConfigError, match=f"port {port}.*--port"):
-            serve(workspace.root, port=port)
+            checked_command(workspace.root, port=port)
