@@ -1,0 +1,1 @@
+"""The documents' pictures: what the world looks like, and the page on which people compare."""
