@@ -52,7 +52,7 @@ def measure(weights: Path, sheet: SpriteSheet, *, num_images: int) -> dict:
 
 def open_base(path: Path) -> StableDiffusionPipeline:
     """Open the text-to-image model in plain diffusers."""
-    pipeline = StableDiffusionPipeline.from_pretrained(path, torch_dtype=torch.float32)
+    pipeline = StableDiffusionPipeline.from_pretrained(path)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 

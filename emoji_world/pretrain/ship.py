@@ -1,5 +1,6 @@
 """Puts the finished networks where and how others open them: fp16 safetensors, 25 MB in all."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -42,6 +43,17 @@ def _ship_base(out: Path, vae: AutoencoderKL, folder: Path) -> None:
     _need(load_finished(denoiser, out, "diffusion"), "diffusion", out)
     shutil.rmtree(folder, ignore_errors=True)
     assemble(denoiser, vae, tokenizer, new_scheduler()).to(torch.float16).save_pretrained(folder)
+    _open_text_encoder_in_fp32(folder / "text_encoder" / "config.json")
+
+
+def _open_text_encoder_in_fp32(path: Path) -> None:
+    """Say fp32 where transformers would open what is stored in fp16 as that.
+
+    diffusers opens the other networks in fp32 whatever they are stored in, and a pipeline of both
+    cannot draw.
+    """
+    config = json.loads(path.read_text(encoding="utf-8")) | {"dtype": "float32"}
+    path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
 def _need(finished: bool, stage: str, out: Path) -> None:

@@ -49,6 +49,7 @@ def test_every_tastemaker_command_in_the_readme_exists():
         ["-m", "rl_finetune.run"],
         ["-m", "emoji_world.pretrain"],
         ["-m", "benchmarks.taste"],
+        ["-m", "benchmarks.pictures"],
     ],
     ids=lambda words: " ".join(words[1:]),
 )
