@@ -53,7 +53,7 @@ class TrainingConfig:
     """Probability with which a choice is taken to be a slip for the other image; 0 to 0.5."""
     evaluate_every: int = 25
     """Updates between two looks at the held-out loss, each of which leaves a checkpoint."""
-    patience: int = 4
+    patience: int = 6
     """Looks without a better held-out loss after which a fold's training stops."""
     cross_validate: bool = True
     """Hold every prompt out once, in as many folds as the held-out fraction gives, each with a fit
@@ -99,9 +99,9 @@ class FitConfig:
     """Folder to write, which must not hold another reward model."""
     aspect: Aspect = Aspect.OVERALL
     """Comparisons asked about this are used."""
-    held_out_fraction: float = 0.25
+    held_out_fraction: float = 0.125
     """Part of the prompts that are held out together; their comparisons measure the fit and choose
-    when to stop. 0.25 gives four folds."""
+    when to stop. 0.125 gives eight folds."""
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
 

@@ -17,6 +17,7 @@ from reward_training.checkpoint import Checkpoint, Look, TrainingState
 from reward_training.config import TrainingConfig
 from reward_training.dataset import Comparisons
 from reward_training.features import PairFeatures
+from reward_training.held_out_loss import held_out_loss
 from reward_training.losses import cross_entropy, smooth_targets
 from reward_training.model import LearnedReward
 
@@ -110,15 +111,10 @@ class Fitting:
             [self.reward.head(self.features.images(i), self.features.prompts(p)) for i, p in chunks]
         )
 
-    def _losses(
-        self, rewards: Float[Tensor, "pairs 2"], comparisons: Comparisons, *, smoothing: float
-    ) -> Float[Tensor, " pairs"]:
-        targets = smooth_targets(comparisons.targets.to(rewards.device), smoothing)
-        return cross_entropy(self.reward.log_probabilities(rewards), targets)
-
     def _update(self, batch: Comparisons, optimiser: torch.optim.Optimizer) -> float:
-        losses = self._losses(self.rewards(batch), batch, smoothing=self.config.label_smoothing)
-        loss = losses.mean()
+        rewards = self.rewards(batch)
+        targets = smooth_targets(batch.targets.to(rewards.device), self.config.label_smoothing)
+        loss = cross_entropy(self.reward.log_probabilities(rewards), targets).mean()
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.reward.trained_parameters().values(), GRADIENT_NORM)
@@ -131,7 +127,7 @@ class Fitting:
         return Look(
             update=state.update,
             train_loss=float(np.mean(state.losses)) if state.losses else None,
-            held_out_loss=self._losses(rewards, held_out, smoothing=0.0).mean().item(),
+            held_out_loss=held_out_loss(self.reward, rewards, held_out),
             margins=(rewards[:, 0] - rewards[:, 1]).cpu(),
             probability_a=self.reward.probability_a(rewards).cpu(),
         )
