@@ -36,6 +36,8 @@ class TrainingState:
     losses: list[float] = field(default_factory=list)
     """Of the updates since the last look."""
     looks: list[Look] = field(default_factory=list)
+    average: dict[str, Tensor] = field(default_factory=dict)
+    """The trained weights, averaged over the updates so far; the fit's result."""
     is_done: bool = False
 
 

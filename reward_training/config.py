@@ -40,14 +40,18 @@ class TrainingConfig:
 
     seed: int = 0
     """Decides the split, the order of comparisons and the head's first weights."""
-    num_updates: int = 250
+    num_updates: int = 300
     """Upper limit; early stopping usually ends sooner."""
     batch_size: int = 32
     """Comparisons per update."""
     learning_rate: float = 6e-4
-    """Peak of AdamW's rate; it warms up over the first tenth and falls as a cosine to zero."""
+    """AdamW's rate, after a warm-up over the first tenth of the updates; the average of the weights
+    does what lowering it would do, at any time."""
+    averaging: float = 0.97
+    """Weight of the past in the moving average of the weights, which is what is looked at and kept
+    (Polyak and Juditsky 1992); 0 keeps the last weights."""
     scalar_learning_rate: float = 1e-2
-    """Peak rate of the scale and of the tie parameter, single numbers that must travel far."""
+    """Rate of the scale, the tie parameter and the bar, single numbers that must travel far."""
     weight_decay: float = 0.01
     label_smoothing: float = 0.1
     """Probability with which a choice is taken to be a slip for the other image; 0 to 0.5."""
@@ -71,6 +75,8 @@ class TrainingConfig:
         for name in ("learning_rate", "scalar_learning_rate"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}: expected more than 0, got {getattr(self, name)}")
+        if not 0 <= self.averaging < 1:
+            raise ValueError(f"averaging: expected 0 up to less than 1, got {self.averaging}")
         if self.weight_decay < 0:
             raise ValueError(f"weight_decay: expected 0 or more, got {self.weight_decay}")
         if not 0 <= self.label_smoothing < 0.5:

@@ -4,7 +4,6 @@ Which comparisons an update sees and its learning rate follow from the seed and 
 number alone, so a loop that goes on from a checkpoint gives the same bits as one never stopped.
 """
 
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,6 +22,8 @@ from reward_training.model import LearnedReward
 
 WARMUP_FRACTION = 0.1
 GRADIENT_NORM = 1.0
+AVERAGING_DELAY = 9
+"""Updates in which the average begins to forget where training began."""
 CHUNK = 256
 """Comparisons whose rewards are computed together when nothing is learned from them."""
 
@@ -69,17 +70,19 @@ class Fitting:
         optimiser = _make_optimiser(self.reward, self.config)
         state = checkpoint.restore(self.reward, optimiser)
         if state is None:
-            state = TrainingState(is_done=num_updates == 0)
+            average = self.reward.copy_trained_weights()
+            state = TrainingState(average=average, is_done=num_updates == 0)
             if held_out is not None:
                 state.looks.append(self._look(held_out, state))
         bar = tqdm(desc=title, total=num_updates, initial=state.update, unit="update", disable=None)
         while not state.is_done:
-            _set_learning_rate(optimiser, schedule(state.update, self.config.num_updates))
+            _set_learning_rate(optimiser, warm_up(state.update, self.config.num_updates))
             rows = batch_rows(
                 state.update, len(comparisons), self.config.batch_size, self.config.seed
             )
             state.losses.append(self._update(comparisons.take(rows), optimiser))
             state.update += 1
+            self._average(state)
             bar.update()
             if state.update % self.config.evaluate_every == 0 or state.update == num_updates:
                 if held_out is not None:
@@ -88,6 +91,7 @@ class Fitting:
                 state.is_done = state.update == num_updates or self._is_stale(state)
                 checkpoint.save(self.reward, optimiser, state)
         bar.close()
+        self.reward.load_trained_weights(state.average)
         return state
 
     def rewards(self, comparisons: Comparisons) -> Float[Tensor, "pairs 2"]:
@@ -122,15 +126,27 @@ class Fitting:
         return loss.item()
 
     def _look(self, held_out: Comparisons, state: TrainingState) -> Look:
-        """See what held-out comparisons say of the weights as they are."""
+        """See what held-out comparisons say of the average of the weights so far."""
+        weights = self.reward.copy_trained_weights()
+        self.reward.load_trained_weights(state.average)
         rewards = self.all_rewards(held_out)
-        return Look(
+        look = Look(
             update=state.update,
             train_loss=float(np.mean(state.losses)) if state.losses else None,
             held_out_loss=held_out_loss(self.reward, rewards, held_out),
             margins=(rewards[:, 0] - rewards[:, 1]).cpu(),
             probability_a=self.reward.probability_a(rewards).cpu(),
         )
+        self.reward.load_trained_weights(weights)
+        return look
+
+    @torch.no_grad()
+    def _average(self, state: TrainingState) -> None:
+        """Move the average towards the weights; the first updates count for less and less."""
+        past = min(self.config.averaging, state.update / (state.update + AVERAGING_DELAY))
+        for name, weight in self.reward.trained_parameters().items():
+            average = state.average[name]
+            average.copy_(average.to(weight).lerp(weight, 1 - past))
 
     def _is_stale(self, state: TrainingState) -> bool:
         if not state.looks:
@@ -139,13 +155,9 @@ class Fitting:
         return state.update - best.update >= self.config.patience * self.config.evaluate_every
 
 
-def schedule(update: int, num_updates: int) -> float:
-    """Return the share of the peak learning rate: linear warm-up, then a cosine to zero."""
-    warmup = max(1, round(WARMUP_FRACTION * num_updates))
-    if update < warmup:
-        return (update + 1) / warmup
-    progress = (update - warmup) / max(1, num_updates - warmup)
-    return 0.5 * (1 + math.cos(math.pi * progress))
+def warm_up(update: int, num_updates: int) -> float:
+    """Return the share of the learning rate: it rises over the first tenth, then stays."""
+    return min(1.0, (update + 1) / max(1, round(WARMUP_FRACTION * num_updates)))
 
 
 def batch_rows(update: int, num_rows: int, batch_size: int, seed: int) -> Int[Tensor, " batch"]:

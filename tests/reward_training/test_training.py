@@ -6,7 +6,7 @@ import torch
 from data.errors import RewardError
 from reward_training.checkpoint import Checkpoint
 from reward_training.dataset import read_images
-from reward_training.training import Fitting, batch_rows, schedule
+from reward_training.training import Fitting, batch_rows, warm_up
 
 
 def train(fitting, train_part, held_out, path, *, num_updates=6, key="key"):
@@ -21,12 +21,10 @@ def same_bits(first, second):
     )
 
 
-def test_the_rate_warms_up_and_falls_to_zero():
-    shares = [schedule(update, 100) for update in range(100)]
-    assert shares[9] == 1 == max(shares)
-    assert shares[:10] == sorted(shares[:10])
-    assert shares[10:] == sorted(shares[10:], reverse=True)
-    assert 0 <= shares[-1] < 0.01
+def test_the_rate_warms_up_and_stays():
+    shares = [warm_up(update, 100) for update in range(100)]
+    assert shares[:10] == pytest.approx([0.1 * n for n in range(1, 11)])
+    assert set(shares[9:]) == {1.0}
 
 
 @pytest.mark.parametrize(("num_rows", "batch_size"), [(10, 4), (7, 7), (5, 12), (100, 3)])
@@ -132,7 +130,7 @@ def test_training_stops_when_held_out_comparisons_have_had_enough(
     assert state.update - best.update == 4
 
 
-def test_a_look_is_at_the_weights_as_they_are(make_fitting, tmp_path):
+def test_the_result_is_what_the_last_look_saw(make_fitting, tmp_path):
     fitting, comparisons, held_out = make_fitting()
     state = train(fitting, comparisons, held_out, tmp_path / "checkpoint.pt")
     last = state.looks[-1]
@@ -147,3 +145,23 @@ def test_no_update_leaves_the_weights_alone(make_fitting, tmp_path):
     state = train(fitting, comparisons, None, tmp_path / "checkpoint.pt", num_updates=0)
     assert state.is_done
     assert same_bits(fitting.reward.copy_trained_weights(), before)
+
+
+def test_the_result_is_the_moving_average_of_the_weights(make_fitting, quick_config, tmp_path):
+    config = replace(quick_config.training, averaging=0.6)
+    fitting, comparisons, _ = make_fitting(config=config)
+    seen = [fitting.reward.copy_trained_weights()]
+
+    class Watches(Fitting):
+        def _average(self, state):
+            seen.append(self.reward.copy_trained_weights())
+            super()._average(state)
+
+    watching = Watches(fitting.reward, fitting.features, config, fitting.untouched)
+    train(watching, comparisons, None, tmp_path / "checkpoint.pt", num_updates=15)
+    expected = seen[0]["bar"].double()
+    for update, weights in enumerate(seen[1:], start=1):
+        past = min(0.6, update / (update + 9))
+        expected = past * expected + (1 - past) * weights["bar"]
+    torch.testing.assert_close(fitting.reward.bar.detach().double(), expected)
+    assert not torch.equal(fitting.reward.bar, seen[-1]["bar"])
