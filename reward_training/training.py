@@ -46,7 +46,7 @@ class Fitting:
         config: TrainingConfig,
         comparisons: Comparisons,
     ) -> "Fitting":
-        """Put the bar at the comparisons' mean raw reward: wherever it started, it has no way."""
+        """Start with the bar at the mean raw reward of what was compared, within its reach."""
         fitting = cls(reward, features, config, {})
         with torch.no_grad():
             reward.bar.copy_(fitting.raw_rewards(comparisons).mean())

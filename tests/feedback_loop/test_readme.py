@@ -17,7 +17,7 @@ from feedback_loop.loop import open_loop
 ROOT = Path(__file__).parents[2]
 COMMANDS = re.findall(r"^tastemaker .*", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
 PORT = 8501
-PATIENCE_S = 240
+PATIENCE_S = 600
 
 
 def start(line, folder):
