@@ -55,6 +55,10 @@ class TrainingConfig:
     weight_decay: float = 0.01
     label_smoothing: float = 0.1
     """Probability with which a choice is taken to be a slip for the other image; 0 to 0.5."""
+    contrast: float = 1.0
+    """Weight of a second loss: an image that raters liked must also win against the batch's images
+    of other prompts. It asks for no more comparisons, carries what they teach to prompts that
+    nobody compared, and leaves tuning less to exploit; 0 learns from comparisons alone."""
     evaluate_every: int = 25
     """Updates between two looks at the held-out loss, each of which leaves a checkpoint."""
     patience: int = 6
@@ -77,8 +81,9 @@ class TrainingConfig:
                 raise ValueError(f"{name}: expected more than 0, got {getattr(self, name)}")
         if not 0 <= self.averaging < 1:
             raise ValueError(f"averaging: expected 0 up to less than 1, got {self.averaging}")
-        if self.weight_decay < 0:
-            raise ValueError(f"weight_decay: expected 0 or more, got {self.weight_decay}")
+        for name in ("weight_decay", "contrast"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name}: expected 0 or more, got {getattr(self, name)}")
         if not 0 <= self.label_smoothing < 0.5:
             raise ValueError(
                 f"label_smoothing: expected 0 up to less than 0.5, got {self.label_smoothing}"

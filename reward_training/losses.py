@@ -19,7 +19,7 @@ certainty can be given as soft labels.
 """
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
@@ -76,3 +76,30 @@ def smooth_targets(targets: Float[Tensor, "pairs 4"], smoothing: float) -> Float
     """Mix in the opposite choice with probability `smoothing`; what orders nothing stays."""
     opposite = targets[:, [PREFERS_B, PREFERS_A, TIE, BOTH_BAD]]
     return (1 - smoothing) * targets + smoothing * opposite
+
+
+def contrast_loss(
+    rewards: Float[Tensor, "prompts images"],
+    *,
+    is_liked: Bool[Tensor, "prompts images"],
+    is_own: Bool[Tensor, "prompts images"],
+) -> Float[Tensor, ""]:
+    """Return how improbable it is that liked images win against images of other prompts.
+
+    Pairs show images of one prompt only, so what comparisons teach of a prompt says nothing of
+    images that no policy ever drew for it, and tuning finds those that a reward wrongly likes. Each
+    liked image must therefore be the choice among itself and the images that are not the prompt's
+    own (InfoNCE, van den Oord et al. 2018, Eq. 4; Luce's choice rule on Bradley-Terry's rewards).
+    Nothing liked costs nothing.
+
+    Args:
+        rewards: Raw reward of every image for every prompt.
+        is_liked: Raters preferred the image for this prompt, or called a tie of two good ones.
+        is_own: The image was compared for this prompt; liked or not, it is no example of another.
+    """
+    prompts, images = is_liked.nonzero(as_tuple=True)
+    if not len(prompts):
+        return rewards.new_zeros(())
+    of_others = rewards.masked_fill(is_own, -torch.inf)[prompts]
+    liked = rewards[prompts, images]
+    return (torch.cat([liked[:, None], of_others], dim=1).logsumexp(dim=1) - liked).mean()

@@ -1,4 +1,4 @@
-"""The training loop: AdamW on the preference loss, with looks at held-out comparisons.
+"""The training loop: AdamW on the losses of comparisons, with looks at those held out.
 
 Which comparisons an update sees and its learning rate follow from the seed and the update's
 number alone, so a loop that goes on from a checkpoint gives the same bits as one never stopped.
@@ -17,8 +17,9 @@ from reward_training.config import TrainingConfig
 from reward_training.dataset import Comparisons
 from reward_training.features import PairFeatures
 from reward_training.held_out_loss import held_out_loss
-from reward_training.losses import cross_entropy, smooth_targets
+from reward_training.losses import contrast_loss, cross_entropy, smooth_targets
 from reward_training.model import LearnedReward
+from reward_training.shown import Shown
 
 WARMUP_FRACTION = 0.1
 GRADIENT_NORM = 1.0
@@ -115,10 +116,27 @@ class Fitting:
             [self.reward.head(self.features.images(i), self.features.prompts(p)) for i, p in chunks]
         )
 
-    def _update(self, batch: Comparisons, optimiser: torch.optim.Optimizer) -> float:
-        rewards = self.rewards(batch)
+    def loss(self, batch: Comparisons) -> Float[Tensor, ""]:
+        """Return what an update makes smaller; every image and prompt is encoded once."""
+        shown = Shown.of(batch)
+        table = self._table(shown)
+        rewards = torch.stack([table[shown.prompt, i] for i in (shown.image_a, shown.image_b)], -1)
         targets = smooth_targets(batch.targets.to(rewards.device), self.config.label_smoothing)
         loss = cross_entropy(self.reward.log_probabilities(rewards), targets).mean()
+        if self.config.contrast:
+            liked, own = shown.is_liked.to(table.device), shown.is_own.to(table.device)
+            loss = loss + self.config.contrast * contrast_loss(table, is_liked=liked, is_own=own)
+        return loss
+
+    def _table(self, shown: Shown) -> Float[Tensor, "prompts images"]:
+        """Return the raw reward of every image for every prompt."""
+        images, prompts = self.features.images(shown.images), self.features.prompts(shown.prompts)
+        rows, columns = len(prompts), len(images)
+        every = self.reward.head(images.repeat(rows, 1), prompts.repeat_interleave(columns, 0))
+        return every.view(rows, columns)
+
+    def _update(self, batch: Comparisons, optimiser: torch.optim.Optimizer) -> float:
+        loss = self.loss(batch)
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.reward.trained_parameters().values(), GRADIENT_NORM)

@@ -4,7 +4,12 @@ from functools import partial
 import pytest
 import torch
 
-from reward_training.losses import cross_entropy, outcome_log_probabilities, smooth_targets
+from reward_training.losses import (
+    contrast_loss,
+    cross_entropy,
+    outcome_log_probabilities,
+    smooth_targets,
+)
 from reward_training.outcomes import BOTH_BAD, NUM_OUTCOMES, PREFERS_A, PREFERS_B, TIE
 
 TIE_MODELS = ("none", "davidson", "rao_kupper")
@@ -155,3 +160,40 @@ def test_extreme_rewards_stay_finite(ties):
     assert torch.isfinite(loss)
     assert rewards.grad is not None
     assert torch.isfinite(rewards.grad).all()
+
+
+OWN = torch.eye(3, dtype=torch.bool)
+
+
+def test_contrast_is_the_log_loss_of_a_choice_among_the_liked_image_and_others():
+    rewards = torch.tensor([[1.0, 0.2, -0.5], [0.0, 3.0, 0.4], [2.0, 1.0, 0.1]])
+    liked = OWN & torch.tensor([[True], [False], [True]])
+    choice = torch.distributions.Categorical
+    expected = (
+        -choice(logits=rewards[0]).log_prob(torch.tensor(0))
+        - choice(logits=rewards[2]).log_prob(torch.tensor(2))
+    ) / 2
+    torch.testing.assert_close(contrast_loss(rewards, is_liked=liked, is_own=OWN), expected)
+
+
+def test_contrast_does_not_move_the_other_images_of_the_same_prompt():
+    rewards = torch.zeros(2, 4, requires_grad=True)
+    own = torch.tensor([[True, True, False, False], [False, False, True, True]])
+    liked = torch.tensor([[True, False, False, False], [False, False, False, False]])
+    contrast_loss(rewards, is_liked=liked, is_own=own).backward()
+    assert rewards.grad is not None
+    assert rewards.grad[0].tolist() == pytest.approx([-2 / 3, 0, 1 / 3, 1 / 3])
+    assert not rewards.grad[1].any()
+
+
+def test_contrast_ignores_a_prompts_level_and_what_nobody_liked():
+    rewards = torch.randn(3, 3, generator=torch.Generator().manual_seed(0))
+    loss = contrast_loss(rewards, is_liked=OWN, is_own=OWN)
+    levels = torch.tensor([[5.0], [-2.0], [0.0]])
+    torch.testing.assert_close(contrast_loss(rewards + levels, is_liked=OWN, is_own=OWN), loss)
+    assert contrast_loss(rewards, is_liked=~OWN & OWN, is_own=OWN) == 0
+
+
+def test_contrast_without_images_of_other_prompts_is_zero():
+    alone = torch.ones(1, 2, dtype=torch.bool)
+    assert contrast_loss(torch.randn(1, 2), is_liked=alone, is_own=alone) == 0

@@ -6,6 +6,7 @@ import torch
 from data.errors import RewardError
 from reward_training.checkpoint import Checkpoint
 from reward_training.dataset import read_images
+from reward_training.losses import cross_entropy, smooth_targets
 from reward_training.training import Fitting, batch_rows, warm_up
 
 
@@ -50,6 +51,16 @@ def test_precomputed_features_give_the_models_own_margins(make_fitting, snapshot
     torch.testing.assert_close(
         fitting.rewards(few), torch.stack([raw(few.image_a), raw(few.image_b)], 1)
     )
+
+
+def test_the_loss_without_contrast_is_that_of_the_comparisons_alone(make_fitting, quick_config):
+    fitting, comparisons, _ = make_fitting(config=replace(quick_config.training, contrast=0.0))
+    targets = smooth_targets(comparisons.targets, quick_config.training.label_smoothing)
+    of_pairs = fitting.reward.log_probabilities(fitting.rewards(comparisons))
+    expected = cross_entropy(of_pairs, targets).mean()
+    torch.testing.assert_close(fitting.loss(comparisons), expected)
+    with_contrast = replace(fitting, config=replace(fitting.config, contrast=0.5))
+    assert with_contrast.loss(comparisons) > expected
 
 
 def test_swapping_a_pair_flips_its_margin(make_fitting):

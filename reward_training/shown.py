@@ -1,0 +1,43 @@
+"""What a batch of comparisons shows: its distinct images and prompts, and who liked what."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from reward_training.dataset import Comparisons
+from reward_training.outcomes import PREFERS_A, PREFERS_B, TIE
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A batch's images and prompts, each once, with the comparisons as places among them."""
+
+    images: Int[Tensor, " images"]
+    """Rows of the fit's images."""
+    prompts: Int[Tensor, " prompts"]
+    """Rows of the fit's prompts."""
+    image_a: Int[Tensor, " pairs"]
+    """Place of each comparison's image a in `images`."""
+    image_b: Int[Tensor, " pairs"]
+    prompt: Int[Tensor, " pairs"]
+    """Place of its prompt in `prompts`."""
+    is_liked: Bool[Tensor, "prompts images"]
+    """Raters preferred the image for the prompt, or called a tie."""
+    is_own: Bool[Tensor, "prompts images"]
+    """The image was compared for the prompt."""
+
+    @classmethod
+    def of(cls, batch: Comparisons) -> "Shown":
+        """Number the images and prompts of a batch."""
+        both = torch.stack([batch.image_a, batch.image_b])
+        images, (image_a, image_b) = both.unique(return_inverse=True)
+        prompts, prompt = batch.prompt.unique(return_inverse=True)
+        is_own = torch.zeros(len(prompts), len(images), dtype=torch.bool)
+        is_liked = is_own.clone()
+        for image, preferred in ((image_a, PREFERS_A), (image_b, PREFERS_B)):
+            likes = (batch.outcome == preferred) | (batch.outcome == TIE)
+            is_own[prompt, image] = True
+            is_liked[prompt[likes], image[likes]] = True
+        return cls(images, prompts, image_a, image_b, prompt, is_liked, is_own)

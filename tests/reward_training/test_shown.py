@@ -1,0 +1,43 @@
+import torch
+
+from reward_training.dataset import Comparisons
+from reward_training.outcomes import BOTH_BAD, PREFERS_A, PREFERS_B, TIE
+from reward_training.shown import Shown
+
+
+def batch(rows):
+    """Rows of (prompt, image a, image b, outcome)."""
+    prompt, image_a, image_b, outcome = torch.tensor(rows).T
+    return Comparisons(
+        image_a=image_a,
+        image_b=image_b,
+        prompt=prompt,
+        outcome=outcome,
+        rater_kinds=["simulated"] * len(rows),
+        families=[""] * len(rows),
+        images=[str(number) for number in range(20)],
+        prompts=[str(number) for number in range(9)],
+    )
+
+
+def test_images_and_prompts_are_numbered_once():
+    shown = Shown.of(batch([(7, 11, 4, PREFERS_A), (2, 9, 4, TIE), (7, 4, 5, BOTH_BAD)]))
+    assert shown.images.tolist() == [4, 5, 9, 11]
+    assert shown.prompts.tolist() == [2, 7]
+    assert shown.images[shown.image_a].tolist() == [11, 9, 4]
+    assert shown.images[shown.image_b].tolist() == [4, 4, 5]
+    assert shown.prompts[shown.prompt].tolist() == [7, 2, 7]
+
+
+def test_the_preferred_image_and_both_of_a_tie_are_liked():
+    shown = Shown.of(batch([(0, 0, 1, PREFERS_A), (0, 2, 3, PREFERS_B), (1, 4, 5, TIE)]))
+    assert shown.is_liked.tolist() == [
+        [True, False, False, True, False, False],
+        [False, False, False, False, True, True],
+    ]
+
+
+def test_two_bad_images_are_their_prompts_own_and_liked_by_nobody():
+    shown = Shown.of(batch([(3, 0, 1, BOTH_BAD), (4, 2, 3, PREFERS_A)]))
+    assert shown.is_own.tolist() == [[True, True, False, False], [False, False, True, True]]
+    assert shown.is_liked.sum() == 1
