@@ -1,5 +1,9 @@
 """From rewards to advantages: how much better an image is than its prompt's usual.
 
+The baseline must not depend on the noise that a gradient is taken for, and the more of a reward it
+explains the less noise is left in the gradient. A group that shares its pure noise is a Monte Carlo
+estimate of the value of that start, V(x_T, z) of the paper's App. A.5, with nothing to be learned.
+
 Statistics are kept per prompt id, never per decoded text, which truncation can make equal for
 different prompts. They are exact over a window of the prompt's latest rewards, in double precision.
 """
@@ -57,21 +61,29 @@ def compute_advantages(
 ) -> Float[Tensor, " batch"]:
     """Normalise rewards per prompt, and let the running statistics remember them.
 
-    With baseline "group" only these rewards count, and the advantages of a prompt sum to zero.
-    A nearly constant prompt's deviation is floored, so that its noise is not blown up.
+    With another baseline than "running" the advantages of a prompt sum to zero, and what is
+    remembered is how far rewards were from their group's mean. A nearly constant prompt's deviation
+    is floored, so that its noise is not blown up.
     """
+    if config.baseline != "running":
+        rewards = rewards - _group_means(rewards, prompt_ids)
     running.update(prompt_ids, rewards)
-    statistics = running
-    if config.baseline == "group":
-        statistics = PromptStatistics(len(rewards))
-        statistics.update(prompt_ids, rewards)
     present = sorted(set(prompt_ids))
-    variances = {prompt_id: statistics.variance(prompt_id) for prompt_id in present}
+    variances = {prompt_id: running.variance(prompt_id) for prompt_id in present}
     typical = math.sqrt(math.fsum(variances.values()) / len(present))
     floor = max(config.std_floor * typical, _TINY)
     advantages = [
-        (reward - statistics.mean(prompt_id)) / max(math.sqrt(variances[prompt_id]), floor)
+        (reward - running.mean(prompt_id)) / max(math.sqrt(variances[prompt_id]), floor)
         for reward, prompt_id in zip(rewards.tolist(), prompt_ids, strict=True)
     ]
     limit = config.max_advantage
     return torch.tensor(advantages, dtype=torch.float32).clamp(-limit, limit)
+
+
+def _group_means(
+    rewards: Float[Tensor, " batch"], prompt_ids: list[str]
+) -> Float[Tensor, " batch"]:
+    group = PromptStatistics(len(rewards))
+    group.update(prompt_ids, rewards)
+    means = [group.mean(prompt_id) for prompt_id in prompt_ids]
+    return torch.tensor(means, dtype=rewards.dtype)

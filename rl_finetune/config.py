@@ -96,10 +96,12 @@ class ObjectiveConfig:
 class AdvantageConfig:
     """How rewards become advantages, per prompt."""
 
-    baseline: Literal["running", "group"] = "running"
-    """Statistics of the prompt's latest `window` rewards, or of this iteration's alone."""
+    baseline: Literal["running", "group", "start"] = "running"
+    """What a reward is compared with: the mean of the prompt's latest `window` rewards ("running"),
+    of this iteration's alone ("group"), or of this iteration's, all of which then start from the
+    same pure noise ("start")."""
     window: int = 48
-    """Rewards per prompt that the running statistics remember."""
+    """Rewards per prompt whose deviation from the baseline is the unit of an advantage."""
     std_floor: float = 0.1
     """A prompt's standard deviation counts as at least this share of the typical prompt's."""
     max_advantage: float = 5.0
@@ -116,7 +118,10 @@ class OptimiserConfig:
     """AdamW on the adapter."""
 
     learning_rate: float = 1e-3
-    """Step size."""
+    """Step size of the first iteration."""
+    final_rate: float = 1.0
+    """Share of it that is left at the last one, falling linearly: the noise of few images per
+    iteration is what a constant rate ends with."""
     weight_decay: float = 0.0
     """Decoupled weight decay."""
     max_grad_norm: float = 1.0
@@ -133,6 +138,9 @@ class OptimiserConfig:
             _require(getattr(self, name) > 0, f"optimiser.{name}", getattr(self, name), "> 0")
         for name in ("num_updates", "num_passes", "batch_size"):
             _require(getattr(self, name) >= 1, f"optimiser.{name}", getattr(self, name), ">= 1")
+        _require(
+            0 <= self.final_rate <= 1, "optimiser.final_rate", self.final_rate, "between 0 and 1"
+        )
         _require(self.weight_decay >= 0, "optimiser.weight_decay", self.weight_decay, ">= 0")
 
 
@@ -194,4 +202,11 @@ class TuneConfig:
             "objective.num_train_steps",
             steps,
             f"at least optimiser.num_updates, {self.optimiser.num_updates}, which share them",
+        )
+        _require(
+            self.advantage.baseline == "running" or self.sampling.num_images_per_prompt >= 2,
+            "sampling.num_images_per_prompt",
+            self.sampling.num_images_per_prompt,
+            f"at least 2 with advantage.baseline {self.advantage.baseline}, or one reward is "
+            "compared with itself",
         )

@@ -22,6 +22,8 @@ class IterationPlan:
     prompts: list[Prompt]
     """One per image; the images of a prompt are neighbours."""
     seeds: list[int]
+    starts: list[int]
+    """Per image, the seed of its prompt's first image: the same pure noise for all of them."""
     rng: np.random.Generator
 
 
@@ -33,10 +35,12 @@ def plan_iteration(
     first = (iteration - 1) * num_prompts
     chosen = [_turn(prompts, seed, slot) for slot in range(first, first + num_prompts)]
     rng = np.random.default_rng([seed, _ITERATION, iteration])
-    seeds = rng.integers(_SEED_LIMIT, size=num_prompts * sampling.num_images_per_prompt)
+    num_each = sampling.num_images_per_prompt
+    seeds = rng.integers(_SEED_LIMIT, size=num_prompts * num_each)
     return IterationPlan(
-        prompts=[p for p in chosen for _ in range(sampling.num_images_per_prompt)],
+        prompts=[p for p in chosen for _ in range(num_each)],
         seeds=seeds.tolist(),
+        starts=seeds[::num_each].repeat(num_each).tolist(),
         rng=rng,
     )
 

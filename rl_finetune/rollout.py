@@ -103,15 +103,24 @@ def collect(
     schedule: Schedule,
     guidance: float,
     batch_size: int,
+    starts: list[int] | None = None,
 ) -> Rollout:
-    """Draw one image per prompt and seed and record every denoising step."""
+    """Draw one image per prompt and seed and record every denoising step.
+
+    `starts` are the seeds whose images' pure noise is taken instead of the images' own.
+    """
     condition = policy.encode_prompts([prompt.text for prompt in prompts])
     latents, predictions, noise, images = [], [], [], []
     for start in range(0, len(prompts), batch_size):
         part = slice(start, start + batch_size)
         steps = list(
             denoising_steps(
-                policy, condition[part], seeds[part], schedule=schedule, guidance=guidance
+                policy,
+                condition[part],
+                seeds[part],
+                schedule=schedule,
+                guidance=guidance,
+                starts=None if starts is None else starts[part],
             )
         )
         final = steps[-1].latents_prev

@@ -37,10 +37,16 @@ def denoising_steps(
     *,
     schedule: Schedule,
     guidance: float,
+    starts: list[int] | None = None,
 ) -> Iterator[DenoisingStep]:
-    """Denoise one batch from pure noise and yield every step, without gradient."""
+    """Denoise one batch from pure noise and yield every step, without gradient.
+
+    `starts` are the seeds whose images' pure noise is taken instead of the images' own.
+    """
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     latents = _draw(generators, policy)
+    if starts is not None:
+        latents = _draw([torch.Generator().manual_seed(seed) for seed in starts], policy)
     for index in range(schedule.num_steps):
         indices = torch.full((len(seeds),), index)
         noise = _draw(generators, policy) if schedule.eta > 0 else torch.zeros_like(latents)

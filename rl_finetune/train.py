@@ -27,7 +27,7 @@ from rl_finetune.rollout import Rollout, collect
 from rl_finetune.run_folder import RunFolder
 from rl_finetune.session import Session, open_session
 from rl_finetune.steps import ChosenSteps, choose_steps
-from rl_finetune.updates import update_on_rollout
+from rl_finetune.updates import set_learning_rate, update_on_rollout
 
 
 class TrainingDiverged(TastemakerError):  # noqa: N818
@@ -110,6 +110,7 @@ def run_iteration(session: Session, iteration: int) -> IterationMetrics:
         schedule=session.schedule,
         guidance=config.sampling.guidance,
         batch_size=config.sampling.batch_size,
+        starts=plan.starts if config.advantage.baseline == "start" else None,
     )
     seconds_sample = clock.lap()
     rewards = score(session.reward, rollout.images, [prompt.text for prompt in plan.prompts])
@@ -119,6 +120,7 @@ def run_iteration(session: Session, iteration: int) -> IterationMetrics:
     advantages = compute_advantages(
         charged, rollout.prompt_ids, session.statistics, config.advantage
     )
+    set_learning_rate(session.learner, (iteration - 1) / config.iterations)
     reports = update_on_rollout(session.learner, rollout, advantages, chosen, reference)
     return make_record(
         iteration=iteration,

@@ -45,6 +45,13 @@ def make_optimiser(policy: DiffusionPolicy, settings: OptimiserConfig) -> torch.
     )
 
 
+def set_learning_rate(learner: Learner, share_done: float) -> None:
+    """Let the rate fall from its first to its final value; nothing is done at 0, all at 1."""
+    share = 1 + (learner.settings.final_rate - 1) * share_done
+    for group in learner.optimiser.param_groups:
+        group["lr"] = learner.settings.learning_rate * share
+
+
 def update_on_rollout(
     learner: Learner,
     rollout: Rollout,

@@ -14,7 +14,7 @@ def compute(rewards, prompt_ids, running=None, **config):
     )
 
 
-@pytest.mark.parametrize("baseline", ["group", "running"])
+@pytest.mark.parametrize("baseline", ["group", "running", "start"])
 def test_advantages_of_a_group_sum_to_zero_with_unit_variance(baseline):
     ids = ["a", "b"] * 4
     advantages = compute([1.0, 20.0, 2.0, 10.0, 4.0, 30.0, 3.0, 25.0], ids, baseline=baseline)
@@ -44,12 +44,23 @@ def test_advantages_are_limited():
 
 
 def test_running_statistics_remember_a_window():
-    running = PromptStatistics(4)
-    compute([9.0, 9.0], ["a", "a"], running)
-    compute([1.0, 3.0, 1.0, 3.0], ["a"] * 4, running)
+    running, told = PromptStatistics(4), {"baseline": "running"}
+    compute([9.0, 9.0], ["a", "a"], running, **told)
+    compute([1.0, 3.0, 1.0, 3.0], ["a"] * 4, running, **told)
     assert running.mean("a") == 2.0
     assert running.variance("a") == 1.0
-    assert compute([2.0], ["a"], running).item() == pytest.approx(-0.25 / 0.6875**0.5)
+    found = compute([2.0], ["a"], running, **told)
+    assert found.item() == pytest.approx(-0.25 / 0.6875**0.5)
+
+
+@pytest.mark.parametrize("baseline", ["group", "start"])
+def test_groups_of_unlike_levels_have_one_unit(baseline):
+    running, ids = PromptStatistics(8), ["a"] * 4
+    first = compute([0.0, 0.0, 2.0, 2.0], ids, running, baseline=baseline)
+    assert first.tolist() == pytest.approx([-1, -1, 1, 1])
+    second = compute([107.0, 107.0, 113.0, 113.0], ids, running, baseline=baseline)
+    unit = ((1 + 9) / 2) ** 0.5  # of both iterations' distances from their own means
+    assert second.tolist() == pytest.approx([-3 / unit, -3 / unit, 3 / unit, 3 / unit])
 
 
 def test_statistics_survive_saving():

@@ -35,6 +35,7 @@ def test_shipped_configs_load_and_say_only_what_differs(path):
         (ObjectiveConfig, {"kl_weight": -1.0}),
         (AdvantageConfig, {"window": 1}),
         (OptimiserConfig, {"learning_rate": 0.0}),
+        (OptimiserConfig, {"final_rate": 1.5}),
         (GalleryConfig, {"every": 0}),
         (TuneConfig, {"iterations": 0}),
         (ObjectiveConfig, {"window": 0.0}),
@@ -44,6 +45,13 @@ def test_shipped_configs_load_and_say_only_what_differs(path):
 def test_impossible_values_are_refused_by_name(section, values):
     with pytest.raises(ValueError, match=next(iter(values))):
         section(**values)
+
+
+def test_one_image_is_no_group():
+    alone = SamplingConfig(num_images_per_prompt=1)
+    TuneConfig(sampling=alone)
+    with pytest.raises(ValueError, match="at least 2 with advantage"):
+        TuneConfig(sampling=alone, advantage=AdvantageConfig(baseline="start"))
 
 
 def test_every_field_is_explained():

@@ -26,6 +26,11 @@ def test_a_plan_depends_on_seed_and_iteration_only():
     assert len(set(plan(3).seeds)) == 6
 
 
+def test_images_of_a_prompt_can_start_from_its_first_images_noise():
+    first = plan(3).seeds
+    assert plan(3).starts == [first[0]] * 3 + [first[3]] * 3
+
+
 def test_a_small_set_is_used_whole():
     few = plan_iteration(PROMPTS[:1], SAMPLING, seed=0, iteration=5)
     assert few.prompts == [PROMPTS[0]] * 3

@@ -35,6 +35,21 @@ def test_a_rollouts_images_are_the_policys_samples(policy, rollout, prompts):
     assert rollout.latents.dtype == torch.float32
 
 
+def test_images_can_share_their_pure_noise_and_nothing_else(policy, rollout, prompts):
+    shared = collect(
+        policy,
+        [prompts[0]] * 3,
+        SEEDS,
+        schedule=rollout.schedule,
+        guidance=2.0,
+        batch_size=2,
+        starts=[SEEDS[1]] * 3,
+    )
+    assert torch.equal(shared.latents[:, 0], rollout.latents[1:2, 0].expand(3, -1, -1, -1))
+    assert torch.equal(shared.noise, rollout.noise)
+    assert len(shared.images.flatten(1).unique(dim=0)) == 3
+
+
 def test_the_recorded_log_prob_is_what_scoring_the_latents_gives(policy, rollout):
     for index in range(4):
         step = rollout.schedule.at(torch.full((3,), index), CPU)

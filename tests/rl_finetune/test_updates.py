@@ -8,7 +8,13 @@ from rl_finetune.reference import reference_predictions, rollout_kl
 from rl_finetune.rollout import collect, make_transitions
 from rl_finetune.stable_diffusion import StableDiffusionPolicy
 from rl_finetune.steps import ChosenSteps
-from rl_finetune.updates import Learner, make_optimiser, update, update_on_rollout
+from rl_finetune.updates import (
+    Learner,
+    make_optimiser,
+    set_learning_rate,
+    update,
+    update_on_rollout,
+)
 
 ADVANTAGES = torch.tensor([1.0, -1.0, 0.5])
 CHOSEN = ChosenSteps(
@@ -202,3 +208,10 @@ def test_the_gradient_is_that_of_the_expected_reward(linear_policy, prompts, is_
     transitions = make_transitions(rollout, rewards - rewards.mean(), chosen, reference)
     update(learner, rollout, transitions, is_on_policy=is_on_policy)
     assert parameter.item() - bias == pytest.approx((high - low) / 0.2, rel=0.1)
+
+
+@pytest.mark.parametrize(("share_done", "rate"), [(0.0, 2e-3), (0.5, 1.1e-3), (1.0, 2e-4)])
+def test_the_rate_falls_from_its_first_value_to_its_last(policy, share_done, rate):
+    learner = make_learner(policy, learning_rate=2e-3, final_rate=0.1)
+    set_learning_rate(learner, share_done)
+    assert [group["lr"] for group in learner.optimiser.param_groups] == pytest.approx([rate])
