@@ -57,8 +57,8 @@ class TrainingConfig:
     """Probability with which a choice is taken to be a slip for the other image; 0 to 0.5."""
     contrast: float = 1.0
     """Weight of a second loss: an image that raters liked must also win against the batch's images
-    of other prompts. It asks for no more comparisons, carries what they teach to prompts that
-    nobody compared, and leaves tuning less to exploit; 0 learns from comparisons alone."""
+    of other prompts. It asks for no more comparisons, orders images of prompts that nobody
+    compared better, and leaves tuning less to exploit; 0 learns from comparisons alone."""
     evaluate_every: int = 25
     """Updates between two looks at the held-out loss, each of which leaves a checkpoint."""
     patience: int = 6
