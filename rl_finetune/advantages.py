@@ -1,8 +1,9 @@
 """From rewards to advantages: how much better an image is than its prompt's usual.
 
-The baseline must not depend on the noise that a gradient is taken for, and the more of a reward it
-explains the less noise is left in the gradient. A group that shares its pure noise is a Monte Carlo
-estimate of the value of that start, V(x_T, z) of the paper's App. A.5, with nothing to be learned.
+The more of a reward a baseline explains, the less noise is left in the gradient. The mean of a
+group that shares its pure noise is a Monte Carlo estimate of that start's value, V(x_T, z) of the
+paper's App. A.5, with nothing to be learned. An image's own part in a mean of n only scales its
+advantage, by (n - 1) / n.
 
 Statistics are kept per prompt id, never per decoded text, which truncation can make equal for
 different prompts. They are exact over a window of the prompt's latest rewards, in double precision.
@@ -65,25 +66,26 @@ def compute_advantages(
     remembered is how far rewards were from their group's mean. A nearly constant prompt's deviation
     is floored, so that its noise is not blown up.
     """
-    if config.baseline != "running":
-        rewards = rewards - _group_means(rewards, prompt_ids)
-    running.update(prompt_ids, rewards)
+    if config.baseline == "running":
+        running.update(prompt_ids, rewards)
+        centred = rewards - _means(running, prompt_ids)
+    else:
+        group = PromptStatistics(len(rewards))
+        group.update(prompt_ids, rewards)
+        centred = rewards - _means(group, prompt_ids)
+        running.update(prompt_ids, centred)
     present = sorted(set(prompt_ids))
     variances = {prompt_id: running.variance(prompt_id) for prompt_id in present}
     typical = math.sqrt(math.fsum(variances.values()) / len(present))
     floor = max(config.std_floor * typical, _TINY)
     advantages = [
-        (reward - running.mean(prompt_id)) / max(math.sqrt(variances[prompt_id]), floor)
-        for reward, prompt_id in zip(rewards.tolist(), prompt_ids, strict=True)
+        value / max(math.sqrt(variances[prompt_id]), floor)
+        for value, prompt_id in zip(centred.tolist(), prompt_ids, strict=True)
     ]
     limit = config.max_advantage
     return torch.tensor(advantages, dtype=torch.float32).clamp(-limit, limit)
 
 
-def _group_means(
-    rewards: Float[Tensor, " batch"], prompt_ids: list[str]
-) -> Float[Tensor, " batch"]:
-    group = PromptStatistics(len(rewards))
-    group.update(prompt_ids, rewards)
-    means = [group.mean(prompt_id) for prompt_id in prompt_ids]
-    return torch.tensor(means, dtype=rewards.dtype)
+def _means(statistics: PromptStatistics, prompt_ids: list[str]) -> Float[Tensor, " batch"]:
+    means = [statistics.mean(prompt_id) for prompt_id in prompt_ids]
+    return torch.tensor(means, dtype=torch.float64)

@@ -118,10 +118,9 @@ class OptimiserConfig:
     """AdamW on the adapter."""
 
     learning_rate: float = 1e-3
-    """Step size of the first iteration."""
+    """Step size, of the first iteration where `final_rate` lets it fall."""
     final_rate: float = 1.0
-    """Share of it that is left at the last one, falling linearly: the noise of few images per
-    iteration is what a constant rate ends with."""
+    """Share of the learning rate that is left when the run ends; it falls linearly until then."""
     weight_decay: float = 0.0
     """Decoupled weight decay."""
     max_grad_norm: float = 1.0

@@ -63,6 +63,12 @@ def test_groups_of_unlike_levels_have_one_unit(baseline):
     assert second.tolist() == pytest.approx([-3 / unit, -3 / unit, 3 / unit, 3 / unit])
 
 
+def test_a_window_that_cuts_a_group_moves_no_baseline():
+    running, ids = PromptStatistics(3), ["a"] * 4
+    advantages = compute([1.0, 2.0, 3.0, 10.0], ids, running, baseline="group")
+    assert advantages.sum().item() == pytest.approx(0, abs=1e-5)
+
+
 def test_statistics_survive_saving():
     running, again = PromptStatistics(4), PromptStatistics(4)
     running.update(["a", "b", "a"], torch.tensor([1.0, 2.0, 3.0]))
