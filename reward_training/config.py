@@ -55,6 +55,9 @@ class TrainingConfig:
     weight_decay: float = 0.01
     label_smoothing: float = 0.1
     """Probability with which a choice is taken to be a slip for the other image; 0 to 0.5."""
+    likelihood: float = 1.0
+    """Weight of the first loss, how improbable the raters' answers are; 0 leaves contrast alone, to
+    see what that is worth."""
     contrast: float = 1.0
     """Weight of a second loss: an image that raters liked must also win against the batch's images
     of other prompts. It asks for no more comparisons, orders images of prompts that nobody
@@ -81,9 +84,11 @@ class TrainingConfig:
                 raise ValueError(f"{name}: expected more than 0, got {getattr(self, name)}")
         if not 0 <= self.averaging < 1:
             raise ValueError(f"averaging: expected 0 up to less than 1, got {self.averaging}")
-        for name in ("weight_decay", "contrast"):
+        for name in ("weight_decay", "likelihood", "contrast"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name}: expected 0 or more, got {getattr(self, name)}")
+        if self.likelihood == self.contrast == 0:
+            raise ValueError("contrast: expected more than 0 where likelihood is 0, got 0")
         if not 0 <= self.label_smoothing < 0.5:
             raise ValueError(
                 f"label_smoothing: expected 0 up to less than 0.5, got {self.label_smoothing}"

@@ -103,7 +103,7 @@ def _fit(
     training = config.training
     folds = make_folds(comparisons, config.held_out_fraction, np.random.default_rng(training.seed))
     folds = folds if training.cross_validate else folds[:1]
-    fitting = _prepare(config, snapshot, comparisons)
+    fitting = prepare_fitting(config, snapshot, comparisons)
     of_clip = fitting.all_rewards(comparisons)
     clip_margins = of_clip[:, 0] - of_clip[:, 1]
     looks = [
@@ -135,7 +135,7 @@ def _fit(
     )
 
 
-def _prepare(config: FitConfig, snapshot: Snapshot, comparisons: Comparisons) -> Fitting:
+def prepare_fitting(config: FitConfig, snapshot: Snapshot, comparisons: Comparisons) -> Fitting:
     """Open the backbone, put a fresh head on it and compute what is frozen."""
     device = config.training.device
     if device == "auto":

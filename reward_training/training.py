@@ -122,7 +122,8 @@ class Fitting:
         table = self._table(shown)
         rewards = torch.stack([table[shown.prompt, i] for i in (shown.image_a, shown.image_b)], -1)
         targets = smooth_targets(batch.targets.to(rewards.device), self.config.label_smoothing)
-        loss = cross_entropy(self.reward.log_probabilities(rewards), targets).mean()
+        likelihood = cross_entropy(self.reward.log_probabilities(rewards), targets).mean()
+        loss = self.config.likelihood * likelihood
         if self.config.contrast:
             liked, own = shown.is_liked.to(table.device), shown.is_own.to(table.device)
             loss = loss + self.config.contrast * contrast_loss(table, is_liked=liked, is_own=own)

@@ -1,7 +1,7 @@
-"""`python -m benchmarks.taste`: the demo and its control over several seeds.
+"""`python -m benchmarks.taste`: the demo and its controls over several seeds.
 
-Writes `<out>/seed-<n>/` (demo and control workspaces), a results file and, for the first seed, the
-README's picture. What is finished is not done again.
+Writes `<out>/seed-<n>/` (workspaces of demo and controls), a results file and, of the first seed,
+the README's picture. What is finished is not done again.
 """
 
 import json
@@ -20,7 +20,7 @@ class TasteConfig:
     """What is repeated, and how closely it is looked at."""
 
     seeds: tuple[int, ...] = (0, 1, 2)
-    """Seeds of the demo; the control of each has the same."""
+    """Seeds of the demo; the controls of each have the same."""
     out: Path = Path("runs/taste")
     """Folder of the workspaces."""
     results: Path = Path("benchmarks/results/taste.json")
@@ -37,30 +37,30 @@ def main() -> None:
         TasteConfig,
         sys.argv[1:],
         prog="python -m benchmarks.taste",
-        description="Repeat the demo and its control (RL on untouched CLIP similarity).",
+        description="Repeat the demo and its controls (RL on rewards without comparisons).",
     )
     from benchmarks.taste.figures import seed_figures
     from benchmarks.taste.picture import draw_picture
 
     rows = []
     for seed in config.seeds:
-        loop, control = run_seed(config, seed)
-        rows.append(seed_figures(loop, control))
+        demo, controls = run_seed(config, seed)
+        rows.append(seed_figures(demo, controls))
         if seed == config.seeds[0]:
-            draw_picture(loop, control, config.picture)
+            draw_picture(demo, controls, config.picture)
     write_atomically(config.results, json.dumps({"seeds": rows}, indent=1) + "\n")
 
 
 def run_seed(config: TasteConfig, seed: int):  # noqa: ANN201  (a type here would import torch)
-    """Run one seed's demo and control and return their workspaces."""
-    from benchmarks.taste.control import tune_control
+    """Run one seed's demo and controls and return their workspaces."""
+    from benchmarks.taste.control import tune_controls
     from feedback_loop.demo import run_demo
     from feedback_loop.loop import create_loop
 
     folder = config.out / f"seed-{seed}"
     loop = create_loop(folder / "demo", LoopConfig(seed=seed, measure=config.measure))
     run_demo(loop, 1)
-    return loop, tune_control(loop, folder / "control")
+    return loop, tune_controls(loop, folder / "controls")
 
 
 if __name__ == "__main__":

@@ -3,8 +3,9 @@
 from dataclasses import asdict
 from typing import TypeVar
 
-from benchmarks.taste.control import CONTROL
-from feedback_loop.loop import Loop
+from benchmarks.taste.control import CONTROLS
+from feedback_loop.fitting import name_of_round
+from feedback_loop.loop import BASE, Loop
 from feedback_loop.measure import measure_policies
 from feedback_loop.measurements import MeasuredImage, read_measurements
 from feedback_loop.stages import seconds_by_stage
@@ -13,34 +14,28 @@ from rl_finetune.metrics import MetricsFile
 
 T = TypeVar("T")
 
+TUNED = name_of_round(1)
 PAPER = ("a green rabbit", "four wolves", "a cat and a dog", "a dog on the moon")
 
 
-def seed_figures(demo: Loop, control: Loop) -> dict[str, object]:
-    """Measure demo and control on the same prompts and seeds."""
+def seed_figures(demo: Loop, controls: Loop) -> dict[str, object]:
+    """Measure demo and controls on the same prompts and seeds."""
     measured = read_measurements(demo.workspace)
-    measured += [
-        image
-        for image in measure_policies(control, [control.store.policy(CONTROL)], 1)
-        if image.policy == CONTROL
-    ]
-    of = {name: [i for i in measured if i.policy == name] for name in ("base", "round-1", CONTROL)}
-    events = demo.store.round_events()
+    measured += measure_policies(controls, [controls.store.policy(name) for name in CONTROLS], 1)
+    names = (BASE, TUNED, *CONTROLS)
+    of = {name: [image for image in measured if image.policy == name] for name in names}
     return {
         "seed": demo.config.seed,
         "comparisons": len(demo.store.comparisons()),
         "policies": {name: _policy(images) for name, images in of.items()},
-        "gain": _gains(of["base"], of["round-1"]),
-        "ahead_of_control": _gains(of[CONTROL], of["round-1"]),
+        "gain": _gains(of[BASE], of[TUNED]),
+        "ahead_of": {name: _gains(of[name], of[TUNED]) for name in CONTROLS},
         "reward_model": {
-            split: _order([i for i in of["base"] if i.split == split])
+            split: _order([image for image in of[BASE] if image.split == split])
             for split in ("train", "unseen")
         },
-        "kl": {
-            "round-1": _kl(demo, "round-1"),
-            CONTROL: _kl(control, CONTROL),
-        },
-        "seconds": seconds_by_stage(events),
+        "kl": {TUNED: _kl(demo, TUNED)} | {name: _kl(controls, name) for name in CONTROLS},
+        "seconds": seconds_by_stage(demo.store.round_events()),
     }
 
 

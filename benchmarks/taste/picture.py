@@ -9,23 +9,23 @@ mpl.use("Agg")
 
 from matplotlib import pyplot as plt
 
-from benchmarks.taste.control import CONTROL
-from benchmarks.taste.figures import PAPER
+from benchmarks.taste.control import CLIP
+from benchmarks.taste.figures import PAPER, TUNED
 from data.files import write_atomically
 from data.records import Image
-from feedback_loop.loop import Loop
+from feedback_loop.loop import BASE, Loop
 
 COLUMNS = 6
 TITLES = {
-    "base": "base model",
-    CONTROL: "after RL on CLIP similarity",
-    "round-1": "after RL on what (simulated) raters taught",
+    BASE: "base model",
+    CLIP: "after RL on CLIP similarity",
+    TUNED: "after RL on what (simulated) raters taught",
 }
 
 
-def draw_picture(demo: Loop, control: Loop, path: Path) -> None:
+def draw_picture(demo: Loop, controls: Loop, path: Path) -> None:
     """Draw one block per policy, one row per prompt, one column per seed."""
-    loops = {"base": demo, CONTROL: control, "round-1": demo}
+    loops = {BASE: demo, CLIP: controls, TUNED: demo}
     figure, axes = plt.subplots(1, len(TITLES), figsize=(15, 3.9), layout="constrained")
     for axis, (name, title) in zip(axes, TITLES.items(), strict=True):
         axis.imshow(_block(loops[name], name), interpolation="nearest")

@@ -63,6 +63,16 @@ def test_the_loss_without_contrast_is_that_of_the_comparisons_alone(make_fitting
     assert with_contrast.loss(comparisons) > expected
 
 
+def test_the_loss_adds_up_from_its_parts(make_fitting, quick_config):
+    fitting, comparisons, _ = make_fitting()
+
+    def loss(likelihood, contrast):
+        config = replace(quick_config.training, likelihood=likelihood, contrast=contrast)
+        return replace(fitting, config=config).loss(comparisons)
+
+    torch.testing.assert_close(loss(2.0, 0.5), 2 * loss(1.0, 0.0) + 0.5 * loss(0.0, 1.0))
+
+
 def test_swapping_a_pair_flips_its_margin(make_fitting):
     fitting, comparisons, _ = make_fitting()
     swapped = replace(comparisons, image_a=comparisons.image_b, image_b=comparisons.image_a)

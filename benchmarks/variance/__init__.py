@@ -1,0 +1,1 @@
+"""Which of a trajectory's noises does the variance of its reward come from?"""
