@@ -6,6 +6,7 @@ Validation happens here and names field and value; nothing in this module import
 from dataclasses import dataclass, field
 from typing import Literal
 
+Baseline = Literal["running", "group", "start"]
 GuidanceGradient = Literal["both", "conditional"]
 Precision = Literal["fp32", "bf16"]
 
@@ -96,7 +97,7 @@ class ObjectiveConfig:
 class AdvantageConfig:
     """How rewards become advantages, per prompt."""
 
-    baseline: Literal["running", "group", "start"] = "running"
+    baseline: Baseline = "running"
     """What a reward is compared with: the mean of the prompt's latest `window` rewards ("running"),
     of this iteration's alone ("group"), or of this iteration's, all of which then start from the
     same pure noise ("start")."""

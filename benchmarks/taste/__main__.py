@@ -32,7 +32,7 @@ class TasteConfig:
 
 
 def main() -> None:
-    """Run what is missing, then write figures and picture."""
+    """Run what is missing, write figures and picture, and print docs/results.md's tables."""
     config = parse(
         TasteConfig,
         sys.argv[1:],
@@ -41,6 +41,7 @@ def main() -> None:
     )
     from benchmarks.taste.figures import seed_figures
     from benchmarks.taste.picture import draw_picture
+    from benchmarks.taste.tables import make_tables
 
     rows = []
     for seed in config.seeds:
@@ -49,6 +50,7 @@ def main() -> None:
         if seed == config.seeds[0]:
             draw_picture(demo, controls, config.picture)
     write_atomically(config.results, json.dumps({"seeds": rows}, indent=1) + "\n")
+    print(make_tables(rows))  # noqa: T201
 
 
 def run_seed(config: TasteConfig, seed: int):  # noqa: ANN201  (a type here would import torch)

@@ -1,0 +1,1 @@
+"""How much of the policy gradient is signal, step by step of the denoising?"""
