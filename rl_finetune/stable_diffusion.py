@@ -13,6 +13,7 @@ from torch import Tensor
 from data.errors import PolicyError
 from rl_finetune import adapter as lora
 from rl_finetune.config import GuidanceGradient, Precision
+from rl_finetune.distinct import distinct_rows
 from rl_finetune.pretrained import StableDiffusionParts, open_parts
 from rl_finetune.sampling import sample_images
 from rl_finetune.schedule import Schedule, make_schedule
@@ -138,7 +139,22 @@ class StableDiffusionPolicy:
         guidance: float,
         gradient: GuidanceGradient = "both",
     ) -> Float[Tensor, "batch channels height width"]:
-        """Return the guided prediction in fp32; both branches share one pass where both learn."""
+        """Return the guided prediction in fp32; the network sees equal rows once."""
+        first, places = distinct_rows(latents, timesteps, condition)
+        prediction = self._guided(
+            latents[first], timesteps[first], condition[first], guidance, gradient
+        )
+        return prediction[places]
+
+    def _guided(
+        self,
+        latents: Float[Tensor, "batch channels height width"],
+        timesteps: Int[Tensor, " batch"],
+        condition: Float[Tensor, "batch tokens features"],
+        guidance: float,
+        gradient: GuidanceGradient,
+    ) -> Float[Tensor, "batch channels height width"]:
+        """Both branches share one pass where both learn."""
         if guidance <= 1:
             return self._network(latents, timesteps, condition)
         empty = self.encode_prompts([""]).expand_as(condition)

@@ -138,6 +138,33 @@ def test_gradient_of_the_branches_is_named(policy, disturb):
     assert torch.equal(evaluate("both", 1.0)[1], evaluate("conditional", 1.0)[1])
 
 
+def test_the_network_sees_equal_rows_once_with_the_same_gradient(policy, disturb):
+    disturb(policy)
+    generator = torch.Generator().manual_seed(3)
+    distinct = torch.randn(2, *policy.latent_shape, generator=generator)
+    rows = [0, 1, 0, 0]
+    weights = torch.tensor([1.0, -2.0, 0.5, 3.0]).view(4, 1, 1, 1)
+    timesteps, parameters = torch.tensor([901, 401]), list(policy.adapter_parameters().values())
+    condition = policy.encode_prompts(["a cat", "a dog"])
+    seen = []
+    hook = policy._parts.unet.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
+    together = policy.predict(distinct[rows], timesteps[rows], condition[rows], guidance=2.0)
+    hook.remove()
+    assert seen == [4]  # two rows, two branches
+    apart = torch.cat(
+        [
+            policy.predict(distinct[[row]], timesteps[[row]], condition[[row]], guidance=2.0)
+            for row in rows
+        ]
+    )
+    torch.testing.assert_close(together, apart, rtol=1e-4, atol=1e-5)
+    gradients = [
+        torch.cat([g.flatten() for g in torch.autograd.grad((weights * p).sum(), parameters)])
+        for p in (together, apart)
+    ]
+    torch.testing.assert_close(*gradients, rtol=1e-3, atol=1e-4)
+
+
 def test_bf16_is_near_fp32(base, policy):
     half = StableDiffusionPolicy.open(str(base), rank=2, precision="bf16")
     difference = our_images(half) - our_images(policy)
