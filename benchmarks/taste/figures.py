@@ -1,6 +1,7 @@
 """The figures of one seed: alignment, reward accuracy, diversity and KL, with intervals."""
 
 from dataclasses import asdict
+from statistics import fmean
 from typing import TypeVar
 
 from benchmarks.taste.control import CONTROLS
@@ -40,8 +41,9 @@ def seed_figures(demo: Loop, controls: Loop) -> dict[str, object]:
 
 
 def _kl(loop: Loop, run: str) -> float:
-    """Return the last iteration's KL per image, in nats: before its own updates."""
-    return MetricsFile(loop.workspace.runs / run / "metrics.jsonl").read()[-1].kl
+    """Return the KL to the base per image, in nats: the mean over the last ten iterations."""
+    records = MetricsFile(loop.workspace.runs / run / "metrics.jsonl").read()
+    return fmean(record.kl for record in records[-10:])
 
 
 def _policy(images: list[MeasuredImage]) -> dict[str, object]:

@@ -50,7 +50,10 @@ def _policy_rows() -> Iterator[tuple[str, Row]]:
     )
     yield "drawing quality, trained prompts: base, after", _both("quality")
     for policy in (CLIP, UNCOMPARED, TUNED):
-        yield f"KL in the last iteration, nats an image: {SAID[policy]}", _kl(policy)
+        yield (
+            f"KL to the base in the last ten iterations, nats an image: {SAID[policy]}",
+            _kl(policy),
+        )
 
 
 def _reward_rows() -> Iterator[tuple[str, Row]]:
