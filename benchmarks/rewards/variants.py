@@ -36,16 +36,20 @@ NUM_UPDATES = 200
 
 def fit_uncompared(loop: Loop, folder: Path) -> None:
     """Write the reward that has seen no comparison, as a folder."""
-    reward = fit_variant(loop, UNCOMPARED)
-    save_reward(folder, reward, FitConfig(backbone=backbone_of(loop.config)), {})
+    save_reward(folder, fit_variant(loop, UNCOMPARED), variant_config(loop, UNCOMPARED), {})
+
+
+def variant_config(loop: Loop, name: str) -> FitConfig:
+    """Return the settings of the demo's own fit with the variant's weights of the losses."""
+    config = loop.config.fit_config(
+        backbone=backbone_of(loop.config), name=name, round_seed=round_seed(loop.config, 1)
+    )
+    return replace(config, training=replace(config.training, **VARIANTS[name]))
 
 
 def fit_variant(loop: Loop, name: str) -> LearnedReward:
     """Fit one variant on all comparisons of a demo's round, for a fixed number of updates."""
-    config = loop.config.fit_config(
-        backbone=backbone_of(loop.config), name=name, round_seed=round_seed(loop.config, 1)
-    )
-    config = replace(config, training=replace(config.training, **VARIANTS[name]))
+    config = variant_config(loop, name)
     snapshot = take_snapshot(loop.workspace)
     comparisons = Comparisons.from_snapshot(snapshot, config.aspect)
     if name == UNCOMPARED:
