@@ -1,12 +1,15 @@
 """The figures of all seeds as the Markdown tables of docs/results.md."""
 
 from collections.abc import Callable, Iterator
+from statistics import fmean
 from typing import Any
 
 from benchmarks.taste.control import CLIP, UNCOMPARED
 from benchmarks.taste.figures import BASE, TUNED
 
-Row = Callable[[dict[str, Any]], str]
+Figure = dict[str, float]
+"""A value, and the low and high end of its interval where there is one."""
+Pick = Callable[[dict[str, Any]], list[Figure]]
 
 SAID = {
     BASE: "base",
@@ -17,38 +20,41 @@ SAID = {
 
 
 def make_tables(seeds: list[dict[str, Any]]) -> str:
-    """Return both tables, a column per seed; intervals as they are on file, 95 % over prompts."""
+    """Return both tables: a column per seed, intervals as they are on file, and the mean."""
     return "\n\n".join(_table(seeds, rows) for rows in (_policy_rows(), _reward_rows()))
 
 
-def _table(seeds: list[dict[str, Any]], rows: Iterator[tuple[str, Row]]) -> str:
-    titles = ["", *(f"seed {seed['seed']}" for seed in seeds)]
+def _table(seeds: list[dict[str, Any]], rows: Iterator[tuple[str, Pick]]) -> str:
+    titles = ["", *(f"seed {seed['seed']}" for seed in seeds), "mean"]
     lines = [titles, ["---"] * len(titles)]
-    lines += [[name, *(cell(seed) for seed in seeds)] for name, cell in rows]
+    lines += [[name, *_cells(seeds, pick, signed="gain" in name)] for name, pick in rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def _policy_rows() -> Iterator[tuple[str, Row]]:
+def _cells(seeds: list[dict[str, Any]], pick: Pick, *, signed: bool) -> list[str]:
+    cells = [pick(seed) for seed in seeds]
+    mean = [{"value": fmean(f["value"] for f in figures)} for figures in zip(*cells, strict=True)]
+    return [", ".join(_written(f, signed=signed) for f in cell) for cell in [*cells, mean]]
+
+
+def _policy_rows() -> Iterator[tuple[str, Pick]]:
     for part, name in (
         ("train", "alignment, trained prompts"),
         ("paper", "alignment, the paper's four"),
         ("unseen", "alignment, unseen prompts"),
     ):
         for policy, said in SAID.items():
-            yield f"{name}: {said}", _path("policies", policy, part)
-        yield f"**gain on the base**, {part}", _path("gain", part, signed=True)
+            yield f"{name}: {said}", _at("policies", policy, part)
+        yield f"**gain on the base**, {part}", _at("gain", part)
         for control in (CLIP, UNCOMPARED):
-            yield (
-                f"ahead of the {SAID[control]}, {part}",
-                _path("ahead_of", control, part, signed=True),
-            )
+            yield f"gain on the {SAID[control]}, {part}", _at("ahead_of", control, part)
     for family in ("color", "count", "composition", "location"):
-        yield f"{family}: base, after", _both(family)
+        yield f"{family}: base, after", _before_and_after(family)
     yield (
         "diversity within a trained prompt (mean cosine distance): base, after",
-        _both("diversity"),
+        _before_and_after("diversity"),
     )
-    yield "drawing quality, trained prompts: base, after", _both("quality")
+    yield "drawing quality, trained prompts: base, after", _before_and_after("quality")
     for policy in (CLIP, UNCOMPARED, TUNED):
         yield (
             f"KL to the base in the last ten iterations, nats an image: {SAID[policy]}",
@@ -56,35 +62,41 @@ def _policy_rows() -> Iterator[tuple[str, Row]]:
         )
 
 
-def _reward_rows() -> Iterator[tuple[str, Row]]:
+def _reward_rows() -> Iterator[tuple[str, Pick]]:
     for split, name in (("train", "trained"), ("unseen", "unseen")):
-        yield f"{name} prompts: fitted reward", _path("reward_model", split, "reward")
-        yield f"{name} prompts: untouched CLIP similarity", _path("reward_model", split, "clip")
-        yield f"**gain**, {name} prompts", _path("reward_model", split, "gain", signed=True)
+        yield f"{name} prompts: fitted reward", _at("reward_model", split, "reward")
+        yield f"{name} prompts: untouched CLIP similarity", _at("reward_model", split, "clip")
+        yield f"**gain**, {name} prompts", _at("reward_model", split, "gain")
 
 
-def _path(*keys: str, signed: bool = False) -> Row:
-    def cell(seed: dict[str, Any]) -> str:
+def _at(*keys: str) -> Pick:
+    def pick(seed: dict[str, Any]) -> list[Figure]:
         value: Any = seed
         for key in keys:
             value = value[key]
-        low, high = (_number(value[end]) for end in ("low", "high"))
-        return f"{_number(value['value'], signed=signed)} ({low} to {high})"
+        return [value]
 
-    return cell
-
-
-def _both(name: str) -> Row:
-    return lambda seed: ", ".join(
-        _number(seed["policies"][policy][name]["value"]) for policy in (BASE, TUNED)
-    )
+    return pick
 
 
-def _kl(policy: str) -> Row:
-    return lambda seed: f"{seed['kl'][policy]:.1f}"
+def _before_and_after(name: str) -> Pick:
+    return lambda seed: [
+        {"value": seed["policies"][policy][name]["value"]} for policy in (BASE, TUNED)
+    ]
+
+
+def _kl(policy: str) -> Pick:
+    return lambda seed: [{"value": seed["kl"][policy]}]
+
+
+def _written(figure: Figure, *, signed: bool) -> str:
+    value = _number(figure["value"], signed=signed)
+    if "low" not in figure:
+        return value
+    return f"{value} ({_number(figure['low'])} to {_number(figure['high'])})"
 
 
 def _number(value: float, *, signed: bool = False) -> str:
-    """Write a share as the documents do: three digits, no zero before the point."""
+    """Write three digits, with no zero before the point, as the documents do."""
     text = f"{value:+.3f}" if signed else f"{value:.3f}"
-    return text.replace("0.", ".", 1)
+    return text.replace("0.", ".", 1) if abs(value) < 1 else text
