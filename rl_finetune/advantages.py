@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rl_finetune.config import AdvantageConfig
+from rl_finetune.dpok_config import AdvantageConfig
 
 _TINY = 1e-6
 

@@ -6,14 +6,10 @@ Validation happens here and names field and value; nothing in this module import
 from dataclasses import dataclass, field
 from typing import Literal
 
-Baseline = Literal["running", "group", "start"]
-GuidanceGradient = Literal["both", "conditional"]
+from rl_finetune.dpok_config import AdvantageConfig, DpokConfig
+from rl_finetune.validation import require
+
 Precision = Literal["fp32", "bf16"]
-
-
-def _require(condition: bool, name: str, value: object, expected: str) -> None:
-    if not condition:
-        raise ValueError(f"{name} must be {expected}, got {value!r}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,9 +31,9 @@ class SamplingConfig:
 
     def __post_init__(self) -> None:
         for name in ("num_steps", "num_prompts", "num_images_per_prompt", "batch_size"):
-            _require(getattr(self, name) >= 1, f"sampling.{name}", getattr(self, name), ">= 1")
-        _require(self.guidance >= 1, "sampling.guidance", self.guidance, ">= 1 (1 is none)")
-        _require(
+            require(getattr(self, name) >= 1, f"sampling.{name}", getattr(self, name), ">= 1")
+        require(self.guidance >= 1, "sampling.guidance", self.guidance, ">= 1 (1 is none)")
+        require(
             0 < self.eta <= 1,
             "sampling.eta",
             self.eta,
@@ -58,60 +54,7 @@ class LoraConfig:
     """Rank of the low-rank update of every attention projection of the UNet."""
 
     def __post_init__(self) -> None:
-        _require(self.rank >= 1, "lora.rank", self.rank, ">= 1")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ObjectiveConfig:
-    """DPOK's objective (Eq. 9) with PPO's pessimistic clip; `kl_weight` 0 makes it DDPO."""
-
-    reward_weight: float = 1.0
-    """Weight alpha of the reward; advantages are normalised, so only kl_weight / alpha matters."""
-    kl_weight: float = 0.02
-    """Weight beta of the KL to the base, in advantage units per nat of one denoising step."""
-    kl_in: Literal["loss", "reward"] = "loss"
-    """Charge the KL as a term of the loss (Eq. 9), or subtract its estimate from the reward."""
-    clip_nats: float = 0.2
-    """Half-width of PPO's trust region: nats of one step's joint log-prob, whatever the size."""
-    window: float = 0.2
-    """Share of the denoising, from pure noise on, that the reward trains; 1 is the paper's. Later
-    steps settle details: their gradients are mostly noise, and where sigma is small they drown the
-    others'."""
-    num_train_steps: int | None = None
-    """Denoising steps of the window trained per image, drawn anew and re-weighted; none given
-    trains them all."""
-    num_kl_steps: int = 1
-    """Denoising steps after the window per image, drawn anew and re-weighted, for the KL alone."""
-    guidance_gradient: GuidanceGradient = "both"
-    """Branches of guidance that carry gradient: both, or only the conditional (cheaper)."""
-
-    def __post_init__(self) -> None:
-        for name in ("reward_weight", "kl_weight"):
-            _require(getattr(self, name) >= 0, f"objective.{name}", getattr(self, name), ">= 0")
-        _require(self.clip_nats > 0, "objective.clip_nats", self.clip_nats, "> 0")
-        _require(0 < self.window <= 1, "objective.window", self.window, "in (0, 1]")
-        _require(self.num_kl_steps >= 1, "objective.num_kl_steps", self.num_kl_steps, ">= 1")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AdvantageConfig:
-    """How rewards become advantages, per prompt."""
-
-    baseline: Baseline = "running"
-    """What a reward is compared with: the mean of the prompt's latest `window` rewards ("running"),
-    of this iteration's alone ("group"), or of this iteration's, all of which then start from the
-    same pure noise ("start")."""
-    window: int = 48
-    """Rewards per prompt whose deviation from the baseline is the unit of an advantage."""
-    std_floor: float = 0.1
-    """A prompt's standard deviation counts as at least this share of the typical prompt's."""
-    max_advantage: float = 5.0
-    """Advantages are clipped to this many standard deviations."""
-
-    def __post_init__(self) -> None:
-        _require(self.window >= 2, "advantage.window", self.window, ">= 2")
-        _require(self.std_floor >= 0, "advantage.std_floor", self.std_floor, ">= 0")
-        _require(self.max_advantage > 0, "advantage.max_advantage", self.max_advantage, "> 0")
+        require(self.rank >= 1, "lora.rank", self.rank, ">= 1")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -135,13 +78,13 @@ class OptimiserConfig:
 
     def __post_init__(self) -> None:
         for name in ("learning_rate", "max_grad_norm"):
-            _require(getattr(self, name) > 0, f"optimiser.{name}", getattr(self, name), "> 0")
+            require(getattr(self, name) > 0, f"optimiser.{name}", getattr(self, name), "> 0")
         for name in ("num_updates", "num_passes", "batch_size"):
-            _require(getattr(self, name) >= 1, f"optimiser.{name}", getattr(self, name), ">= 1")
-        _require(
+            require(getattr(self, name) >= 1, f"optimiser.{name}", getattr(self, name), ">= 1")
+        require(
             0 <= self.final_rate <= 1, "optimiser.final_rate", self.final_rate, "between 0 and 1"
         )
-        _require(self.weight_decay >= 0, "optimiser.weight_decay", self.weight_decay, ">= 0")
+        require(self.weight_decay >= 0, "optimiser.weight_decay", self.weight_decay, ">= 0")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -157,7 +100,7 @@ class GalleryConfig:
 
     def __post_init__(self) -> None:
         for name in ("every", "num_prompts", "num_images_per_prompt"):
-            _require(getattr(self, name) >= 1, f"gallery.{name}", getattr(self, name), ">= 1")
+            require(getattr(self, name) >= 1, f"gallery.{name}", getattr(self, name), ">= 1")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -187,23 +130,23 @@ class TuneConfig:
     """Iterations between checkpoints; the newest two are kept."""
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     lora: LoraConfig = field(default_factory=LoraConfig)
-    objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
+    dpok: DpokConfig = field(default_factory=DpokConfig)
     advantage: AdvantageConfig = field(default_factory=AdvantageConfig)
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     gallery: GalleryConfig = field(default_factory=GalleryConfig)
 
     def __post_init__(self) -> None:
         for name in ("iterations", "checkpoint_every"):
-            _require(getattr(self, name) >= 1, name, getattr(self, name), ">= 1")
-        _require(self.seed >= 0, "seed", self.seed, ">= 0")
-        steps = self.objective.num_train_steps
-        _require(
+            require(getattr(self, name) >= 1, name, getattr(self, name), ">= 1")
+        require(self.seed >= 0, "seed", self.seed, ">= 0")
+        steps = self.dpok.num_train_steps
+        require(
             steps is None or steps >= self.optimiser.num_updates,
-            "objective.num_train_steps",
+            "dpok.num_train_steps",
             steps,
             f"at least optimiser.num_updates, {self.optimiser.num_updates}, which share them",
         )
-        _require(
+        require(
             self.advantage.baseline == "running" or self.sampling.num_images_per_prompt >= 2,
             "sampling.num_images_per_prompt",
             self.sampling.num_images_per_prompt,

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from rl_finetune.config import GuidanceGradient
+from rl_finetune.dpok_config import GuidanceGradient
 from rl_finetune.schedule import Schedule
 
 

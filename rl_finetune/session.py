@@ -64,14 +64,14 @@ def open_session(config: TuneConfig) -> Session:
         learner=Learner(
             policy=policy,
             optimiser=make_optimiser(policy, config.optimiser),
-            objective=config.objective,
+            dpok=config.dpok,
             settings=config.optimiser,
         ),
         reward=reward,
         prompts=prompts,
         schedule=schedule,
         statistics=PromptStatistics(config.advantage.window),
-        budget=make_budget(schedule, config.objective, config.optimiser.num_updates),
+        budget=make_budget(schedule, config.dpok, config.optimiser.num_updates),
     )
 
 

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from data.errors import PolicyError
 from rl_finetune import adapter as lora
-from rl_finetune.config import GuidanceGradient, Precision
+from rl_finetune.config import Precision
 from rl_finetune.distinct import distinct_rows
+from rl_finetune.dpok_config import GuidanceGradient
 from rl_finetune.pretrained import StableDiffusionParts, open_parts
 from rl_finetune.sampling import sample_images
 from rl_finetune.schedule import Schedule, make_schedule

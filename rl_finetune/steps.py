@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from data.errors import ConfigError
-from rl_finetune.config import ObjectiveConfig
+from rl_finetune.dpok_config import DpokConfig
 from rl_finetune.schedule import Schedule
 
 
@@ -79,26 +79,26 @@ class ChosenSteps:
             yield part, torch.cat([window_part, num_trained + later_part])
 
 
-def make_budget(schedule: Schedule, objective: ObjectiveConfig, num_updates: int) -> StepBudget:
+def make_budget(schedule: Schedule, dpok: DpokConfig, num_updates: int) -> StepBudget:
     """Divide the schedule's steps with noise into the window and the later ones.
 
     Raises `ConfigError` where fewer steps are trained than updates share them.
     """
     stochastic = schedule.stochastic_steps
-    last = max(1, round(objective.window * schedule.num_steps))
+    last = max(1, round(dpok.window * schedule.num_steps))
     window, later = stochastic[stochastic < last], stochastic[stochastic >= last]
-    num = len(window) if objective.num_train_steps is None else objective.num_train_steps
+    num = len(window) if dpok.num_train_steps is None else dpok.num_train_steps
     if not num_updates <= num <= len(window):
         raise ConfigError(
             f"{num} denoising steps are trained per image: expected at most the {len(window)} with "
-            f"noise in the window (objective.window {objective.window:g} of {schedule.num_steps}), "
+            f"noise in the window (dpok.window {dpok.window:g} of {schedule.num_steps}), "
             f"and at least optimiser.num_updates, {num_updates}"
         )
     return StepBudget(
         window=window,
         later=later,
         num_trained=num,
-        num_later=min(objective.num_kl_steps, len(later)),
+        num_later=min(dpok.num_kl_steps, len(later)),
     )
 
 

@@ -16,10 +16,10 @@ from data.files import sha256_of
 from rl_finetune.adapter import ADAPTER_FILE
 from rl_finetune.advantages import compute_advantages
 from rl_finetune.config import TuneConfig
+from rl_finetune.dpok import penalised_rewards
 from rl_finetune.gallery import draw_gallery, save_gallery
 from rl_finetune.metrics import IterationMetrics, make_record
 from rl_finetune.model_card import make_model_card
-from rl_finetune.objective import penalised_rewards
 from rl_finetune.plan import plan_iteration
 from rl_finetune.reference import reference_predictions, rollout_kl, rollout_log_ratio
 from rl_finetune.rewards import score
@@ -138,7 +138,7 @@ def _compare_with_base(
 ) -> tuple[Float[Tensor, "images chosen channels height width"], Float[Tensor, " images"]]:
     """Return the base's predictions at the chosen steps, and the rewards with any KL charged."""
     policy, config = session.learner.policy, session.config
-    if config.objective.kl_in == "loss":
+    if config.dpok.kl_in == "loss":
         return (
             reference_predictions(policy, rollout, chosen.indices, config.optimiser.batch_size),
             rewards,
@@ -150,7 +150,7 @@ def _compare_with_base(
     images = torch.arange(len(rewards))[:, None]
     return (
         reference[images, torch.searchsorted(steps, chosen.indices)],
-        penalised_rewards(rewards, log_ratio, config.objective),
+        penalised_rewards(rewards, log_ratio, config.dpok),
     )
 
 

@@ -7,8 +7,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from rl_finetune.config import ObjectiveConfig, OptimiserConfig
-from rl_finetune.objective import Terms, dpok
+from rl_finetune.config import OptimiserConfig
+from rl_finetune.dpok import Terms, dpok_terms
+from rl_finetune.dpok_config import DpokConfig
 from rl_finetune.policy import DiffusionPolicy
 from rl_finetune.rollout import Rollout, Transitions, make_transitions
 from rl_finetune.steps import ChosenSteps
@@ -33,7 +34,7 @@ class Learner:
 
     policy: DiffusionPolicy
     optimiser: torch.optim.Optimizer
-    objective: ObjectiveConfig
+    dpok: DpokConfig
     settings: OptimiserConfig
 
 
@@ -60,8 +61,8 @@ def update_on_rollout(
     reference: Float[Tensor, "images chosen channels height width"],
 ) -> list[UpdateReport]:
     """Take the iteration's updates, each on its share of the chosen denoising steps."""
-    objective, settings = learner.objective, learner.settings
-    has_kl_loss = objective.kl_in == "loss" and objective.kl_weight > 0
+    settings = learner.settings
+    has_kl_loss = learner.dpok.kl_in == "loss" and learner.dpok.kl_weight > 0
     reports: list[UpdateReport] = []
     for _ in range(settings.num_passes):
         for part, columns in chosen.split(settings.num_updates, with_later=has_kl_loss):
@@ -110,9 +111,9 @@ def _evaluate(learner: Learner, rollout: Rollout, part: Transitions, is_on_polic
         rollout.schedule.timesteps[part.indices].to(policy.device),
         part.condition,
         guidance=rollout.guidance,
-        gradient=learner.objective.guidance_gradient,
+        gradient=learner.dpok.guidance_gradient,
     )
-    return dpok(
+    return dpok_terms(
         prediction,
         old=prediction.detach() if is_on_policy else part.old_prediction,
         reference=part.reference,
@@ -121,5 +122,5 @@ def _evaluate(learner: Learner, rollout: Rollout, part: Transitions, is_on_polic
         advantages=part.advantages,
         policy_weights=part.policy_weights,
         kl_weights=part.kl_weights,
-        config=learner.objective,
+        config=learner.dpok,
     )

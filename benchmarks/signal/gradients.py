@@ -8,7 +8,8 @@ from torch import Tensor
 
 from data.records import Prompt
 from rl_finetune import denoising
-from rl_finetune.config import Baseline, GuidanceGradient, SamplingConfig
+from rl_finetune.config import SamplingConfig
+from rl_finetune.dpok_config import Baseline, GuidanceGradient
 from rl_finetune.policy import DiffusionPolicy
 from rl_finetune.rollout import Rollout, collect
 

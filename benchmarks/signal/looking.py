@@ -9,7 +9,8 @@ from benchmarks.signal.gradients import advantages_of, group_gradients, roll_out
 from feedback_loop.loop import Loop
 from feedback_loop.world import base_of
 from reward_training import load
-from rl_finetune.config import Baseline, GuidanceGradient, SamplingConfig
+from rl_finetune.config import SamplingConfig
+from rl_finetune.dpok_config import Baseline, GuidanceGradient
 from rl_finetune.policy import DiffusionPolicy
 from rl_finetune.rewards import Reward
 from rl_finetune.rollout import Rollout

@@ -62,7 +62,7 @@ def find_shares(config: VarianceConfig) -> dict[str, dict[str, float]]:
     reward = load(loop.workspace.root / loop.store.reward_models()[0].path)
     judge = judge_of(loop.config)
     assert judge is not None, "only the emoji world knows the truth"
-    early = round(tune.objective.window * tune.sampling.num_steps)
+    early = round(tune.dpok.window * tune.sampling.num_steps)
     nesting = Nesting(counts=config.counts, num_early_steps=early)
     generator = torch.Generator().manual_seed(config.seed)
     sums = {"reward": np.zeros(3), "judge": np.zeros(3)}

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from rl_finetune.advantages import PromptStatistics, compute_advantages
-from rl_finetune.config import AdvantageConfig
+from rl_finetune.dpok_config import AdvantageConfig
 
 
 def compute(rewards, prompt_ids, running=None, **config):

@@ -5,14 +5,13 @@ import pytest
 
 from data.config_file import load_yaml
 from rl_finetune.config import (
-    AdvantageConfig,
     GalleryConfig,
     LoraConfig,
-    ObjectiveConfig,
     OptimiserConfig,
     SamplingConfig,
     TuneConfig,
 )
+from rl_finetune.dpok_config import AdvantageConfig, DpokConfig
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs" / "rl_finetune").glob("*.yaml"))
 
@@ -31,15 +30,15 @@ def test_shipped_configs_load_and_say_only_what_differs(path):
         (SamplingConfig, {"guidance": 0.5}),
         (SamplingConfig, {"num_steps": 0}),
         (LoraConfig, {"rank": 0}),
-        (ObjectiveConfig, {"clip_nats": 0.0}),
-        (ObjectiveConfig, {"kl_weight": -1.0}),
+        (DpokConfig, {"clip_nats": 0.0}),
+        (DpokConfig, {"kl_weight": -1.0}),
         (AdvantageConfig, {"window": 1}),
         (OptimiserConfig, {"learning_rate": 0.0}),
         (OptimiserConfig, {"final_rate": 1.5}),
         (GalleryConfig, {"every": 0}),
         (TuneConfig, {"iterations": 0}),
-        (ObjectiveConfig, {"window": 0.0}),
-        (ObjectiveConfig, {"num_kl_steps": 0}),
+        (DpokConfig, {"window": 0.0}),
+        (DpokConfig, {"num_kl_steps": 0}),
     ],
 )
 def test_impossible_values_are_refused_by_name(section, values):
@@ -58,10 +57,8 @@ def test_every_field_is_explained():
     source = Path(TuneConfig.__module__.replace(".", "/") + ".py")
     lines = (Path(__file__).parents[2] / source).read_text().splitlines()
     sections = (
-        AdvantageConfig,
         GalleryConfig,
         LoraConfig,
-        ObjectiveConfig,
         OptimiserConfig,
         SamplingConfig,
     )

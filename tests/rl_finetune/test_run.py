@@ -51,7 +51,7 @@ def test_a_killed_run_of_another_kind_of_model_goes_on_as_if_it_was_not(
     arguments += ["--prompts", str(prompt_file), "--iterations", "12"]
     arguments += ["--sampling.num-steps", "3", "--sampling.num-prompts", "2"]
     arguments += ["--sampling.num-images-per-prompt", "2", "--lora.rank", "2"]
-    arguments += ["--objective.window", "1", "--optimiser.num-updates", "2"]
+    arguments += ["--dpok.window", "1", "--optimiser.num-updates", "2"]
     process = start([*arguments, "--out", "run"], tmp_path)
     wait_for_iterations(process, tmp_path / "run" / "metrics.jsonl", 2)
     process.send_signal(signal.SIGKILL)

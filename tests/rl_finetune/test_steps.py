@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from data.errors import ConfigError
-from rl_finetune.config import ObjectiveConfig
+from rl_finetune.dpok_config import DpokConfig
 from rl_finetune.schedule import make_schedule
 from rl_finetune.steps import choose_steps, make_budget
 
@@ -11,8 +11,8 @@ CONFIG = {"beta_schedule": "scaled_linear", "set_alpha_to_one": True}
 SCHEDULE = make_schedule(CONFIG, num_steps=7, eta=1.0)  # the last of the 7 has no noise
 
 
-def choose(num_images, num_updates=1, **objective):
-    budget = make_budget(SCHEDULE, ObjectiveConfig(**objective), num_updates)
+def choose(num_images, num_updates=1, **dpok):
+    budget = make_budget(SCHEDULE, DpokConfig(**dpok), num_updates)
     return choose_steps(np.random.default_rng(0), num_images, budget)
 
 
@@ -61,7 +61,7 @@ def test_every_update_estimates_the_whole():
     assert without == [2, 1]
 
 
-@pytest.mark.parametrize("objective", [{"num_train_steps": 3}, {"num_train_steps": 1}])
-def test_more_steps_than_there_are_or_fewer_than_updates_are_refused(objective):
+@pytest.mark.parametrize("dpok", [{"num_train_steps": 3}, {"num_train_steps": 1}])
+def test_more_steps_than_there_are_or_fewer_than_updates_are_refused(dpok):
     with pytest.raises(ConfigError, match="at most the 2 with noise in the window"):
-        choose(1, num_updates=2, window=0.3, **objective)
+        choose(1, num_updates=2, window=0.3, **dpok)

@@ -12,11 +12,11 @@ from rl_finetune.adapter import ADAPTER_FILE
 from rl_finetune.config import (
     GalleryConfig,
     LoraConfig,
-    ObjectiveConfig,
     OptimiserConfig,
     SamplingConfig,
     TuneConfig,
 )
+from rl_finetune.dpok_config import DpokConfig
 from rl_finetune.metrics import MetricsFile
 from rl_finetune.train import TrainingDiverged, tune
 
@@ -58,7 +58,7 @@ def config(base, prompt_file):
         iterations=4,
         sampling=SamplingConfig(num_steps=3, num_prompts=2, num_images_per_prompt=2),
         lora=LoraConfig(rank=1),
-        objective=ObjectiveConfig(window=0.67),
+        dpok=DpokConfig(window=0.67),
         optimiser=OptimiserConfig(num_updates=2),
         gallery=GalleryConfig(every=3, num_prompts=2, num_images_per_prompt=3),
     )
@@ -124,14 +124,14 @@ def test_a_reward_that_breaks_names_iteration_and_checkpoint(config):
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(config):
-    objective = ObjectiveConfig(window=1.0, reward_weight=1e38)
+    dpok = DpokConfig(window=1.0, reward_weight=1e38)
     with pytest.raises(TrainingDiverged, match=r"iteration 1: the loss is .*no checkpoint yet"):
-        run(dataclasses.replace(config, objective=objective), "run")
+        run(dataclasses.replace(config, dpok=dpok), "run")
 
 
 def test_the_kl_can_be_charged_to_the_reward(config):
-    objective = ObjectiveConfig(window=1.0, num_train_steps=2, kl_in="reward", kl_weight=1.0)
-    result = run(dataclasses.replace(config, objective=objective), "run")
+    dpok = DpokConfig(window=1.0, num_train_steps=2, kl_in="reward", kl_weight=1.0)
+    result = run(dataclasses.replace(config, dpok=dpok), "run")
     assert result.iterations[-1].kl > 0
 
 
@@ -162,7 +162,7 @@ def test_tuning_raises_the_reward(base, tmp_path, prompt_file):
         iterations=8,
         sampling=SamplingConfig(num_steps=3, guidance=1.0, num_prompts=1, num_images_per_prompt=48),
         lora=LoraConfig(rank=1),
-        objective=ObjectiveConfig(window=1.0, kl_weight=0.0),
+        dpok=DpokConfig(window=1.0, kl_weight=0.0),
         optimiser=OptimiserConfig(learning_rate=2e-2, num_updates=1, batch_size=144),
         gallery=GalleryConfig(every=100, num_prompts=1, num_images_per_prompt=1),
     )
@@ -179,7 +179,7 @@ def test_tuning_raises_the_reward(base, tmp_path, prompt_file):
         ({"prompts": "nowhere"}, PromptError, "nowhere"),
         ({"adapter": "nowhere"}, PolicyError, "nowhere: no pytorch_lora_weights"),
         (
-            {"objective": ObjectiveConfig(num_train_steps=2)},
+            {"dpok": DpokConfig(num_train_steps=2)},
             ConfigError,
             "at most the 1 with noise",
         ),

@@ -3,7 +3,8 @@ import itertools
 import pytest
 import torch
 
-from rl_finetune.config import ObjectiveConfig, OptimiserConfig
+from rl_finetune.config import OptimiserConfig
+from rl_finetune.dpok_config import DpokConfig
 from rl_finetune.reference import reference_predictions, rollout_kl
 from rl_finetune.rollout import collect, make_transitions
 from rl_finetune.stable_diffusion import StableDiffusionPolicy
@@ -25,12 +26,12 @@ CHOSEN = ChosenSteps(
 )
 
 
-def make_learner(policy, *, objective=None, optimiser=None, **settings):
+def make_learner(policy, *, dpok=None, optimiser=None, **settings):
     config = OptimiserConfig(**settings)
     return Learner(
         policy=policy,
         optimiser=optimiser or make_optimiser(policy, config),
-        objective=objective or ObjectiveConfig(),
+        dpok=dpok or DpokConfig(),
         settings=config,
     )
 
@@ -69,8 +70,8 @@ def test_before_the_first_update_the_ratio_is_one_and_the_kl_zero(
     policy = StableDiffusionPolicy.open(
         str(base), rank=2, precision=precision, gradient_checkpointing=checkpointing
     )
-    objective = ObjectiveConfig(guidance_gradient=gradient)
-    learner = make_learner(policy, objective=objective, batch_size=batch_size)
+    dpok = DpokConfig(guidance_gradient=gradient)
+    learner = make_learner(policy, dpok=dpok, batch_size=batch_size)
     rollout = roll_out(policy, prompts, guidance)
     reference = reference_predictions(policy, rollout, CHOSEN.indices, batch_size)
     kl = rollout_kl(rollout, CHOSEN.indices, reference)
@@ -140,8 +141,8 @@ def test_every_adapter_weight_and_nothing_else_changes(policy, prompts):
 
 def test_an_update_makes_good_images_likelier_and_bad_ones_less(policy, prompts, disturb):
     disturb(policy)
-    objective = ObjectiveConfig(kl_weight=0.0, clip_nats=10.0)
-    learner = make_learner(policy, objective=objective, learning_rate=1e-3)
+    dpok = DpokConfig(kl_weight=0.0, clip_nats=10.0)
+    learner = make_learner(policy, dpok=dpok, learning_rate=1e-3)
     rollout = roll_out(policy, prompts)
     transitions = make_all(policy, rollout)
     update(learner, rollout, transitions, is_on_policy=True)
@@ -153,8 +154,8 @@ def test_an_update_makes_good_images_likelier_and_bad_ones_less(policy, prompts,
 
 def test_the_kl_term_pulls_towards_the_base(policy, prompts, disturb):
     disturb(policy)
-    objective = ObjectiveConfig(reward_weight=0.0, kl_weight=1.0)
-    learner = make_learner(policy, objective=objective, learning_rate=1e-2)
+    dpok = DpokConfig(reward_weight=0.0, kl_weight=1.0)
+    learner = make_learner(policy, dpok=dpok, learning_rate=1e-2)
     rollout = roll_out(policy, prompts)
     transitions = make_all(policy, rollout)
     losses = [update(learner, rollout, transitions, is_on_policy=False).loss for _ in range(10)]
@@ -200,7 +201,7 @@ def test_the_gradient_is_that_of_the_expected_reward(linear_policy, prompts, is_
     (parameter,) = policy.adapter_parameters().values()
     learner = make_learner(
         policy,
-        objective=ObjectiveConfig(kl_weight=0.0),
+        dpok=DpokConfig(kl_weight=0.0),
         optimiser=torch.optim.SGD([parameter], lr=1.0),
         max_grad_norm=1e9,
         batch_size=10**6,

@@ -17,8 +17,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from rl_finetune import denoising
-from rl_finetune.config import ObjectiveConfig
 from rl_finetune.denoising import Step
+from rl_finetune.dpok_config import DpokConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ class Terms:
     """The policy term has a gradient: inside the region, or outside it on the losing side."""
 
 
-def dpok(
+def dpok_terms(
     prediction: Float[Tensor, "batch channels height width"],
     *,
     old: Float[Tensor, "batch channels height width"],
@@ -43,7 +43,7 @@ def dpok(
     advantages: Float[Tensor, " batch"],
     policy_weights: Float[Tensor, " batch"],
     kl_weights: Float[Tensor, " batch"],
-    config: ObjectiveConfig,
+    config: DpokConfig,
 ) -> Terms:
     """Return the terms of DPOK's loss (Eq. 9).
 
@@ -87,7 +87,7 @@ def pessimistic_loss(
 def penalised_rewards(
     rewards: Float[Tensor, " images"],
     log_ratio_to_reference: Float[Tensor, "images steps"],
-    config: ObjectiveConfig,
+    config: DpokConfig,
 ) -> Float[Tensor, " images"]:
     """Subtract beta / alpha times the trajectory's log-ratio, whose mean is the summed step KL.
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from rl_finetune import denoising
-from rl_finetune.config import ObjectiveConfig
 from rl_finetune.denoising import Step
-from rl_finetune.objective import dpok, penalised_rewards, pessimistic_loss
+from rl_finetune.dpok import dpok_terms, penalised_rewards, pessimistic_loss
+from rl_finetune.dpok_config import DpokConfig
 
 CLIP = 0.2
 
@@ -52,10 +52,10 @@ def test_at_ratio_one_the_gradient_is_that_of_equation_9():
     prediction, reference, noise, latents = draw(3, 0, 1, 2, 3)
     prediction.requires_grad_()
     advantages = torch.tensor([1.0, -2.0, 0.5])
-    config = ObjectiveConfig(reward_weight=3.0, kl_weight=0.1)
+    config = DpokConfig(reward_weight=3.0, kl_weight=0.1)
     step = make_step(3)
     policy_weights, kl_weights = torch.tensor([2.0, 0.0, 1.0]), torch.tensor([1.0, 3.0, 0.5])
-    terms = dpok(
+    terms = dpok_terms(
         prediction,
         old=prediction.detach(),
         reference=reference,
@@ -84,7 +84,7 @@ def test_no_kl_weight_and_kl_in_the_reward_leave_the_policy_gradient_alone():
     prediction, reference, noise = draw(2, 0, 1, 2)
     advantages, step = torch.tensor([1.0, -1.0]), make_step(2)
     without, in_reward = (
-        dpok(
+        dpok_terms(
             prediction,
             old=prediction,
             reference=reference,
@@ -96,8 +96,8 @@ def test_no_kl_weight_and_kl_in_the_reward_leave_the_policy_gradient_alone():
             config=config,
         )
         for config in (
-            ObjectiveConfig(kl_weight=0.0),
-            ObjectiveConfig(kl_weight=0.5, kl_in="reward"),
+            DpokConfig(kl_weight=0.0),
+            DpokConfig(kl_weight=0.5, kl_in="reward"),
         )
     )
     assert torch.equal(without.loss, in_reward.loss)
@@ -106,6 +106,6 @@ def test_no_kl_weight_and_kl_in_the_reward_leave_the_policy_gradient_alone():
 
 def test_the_kl_charged_to_the_reward_is_beta_over_alpha():
     log_ratio = torch.tensor([[1.0, 2.0], [0.0, -1.0]])
-    config = ObjectiveConfig(reward_weight=2.0, kl_weight=0.5, kl_in="reward")
+    config = DpokConfig(reward_weight=2.0, kl_weight=0.5, kl_in="reward")
     charged = penalised_rewards(torch.tensor([1.0, 1.0]), log_ratio, config)
     torch.testing.assert_close(charged, torch.tensor([0.25, 1.25]))
