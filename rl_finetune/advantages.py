@@ -47,10 +47,10 @@ class PromptStatistics:
         """Return all that is remembered."""
         return {prompt_id: list(rewards) for prompt_id, rewards in self._rewards.items()}
 
-    def load_state_dict(self, state: dict[str, list[float]]) -> None:
+    def load_state_dict(self, state_dict: dict[str, list[float]]) -> None:
         """Continue from what `state_dict` returned."""
         self._rewards.clear()
-        for prompt_id, rewards in state.items():
+        for prompt_id, rewards in state_dict.items():
             self._rewards[prompt_id].extend(rewards)
 
 
@@ -60,20 +60,16 @@ def compute_advantages(
     running: PromptStatistics,
     config: AdvantageConfig,
 ) -> Float[Tensor, " batch"]:
-    """Normalise rewards per prompt, and let the running statistics remember them.
+    """Centre and scale rewards per prompt, and let the running statistics remember them.
 
-    With another baseline than "running" the advantages of a prompt sum to zero, and what is
-    remembered is how far rewards were from their group's mean. A nearly constant prompt's deviation
-    is floored, so that its noise is not blown up.
+    Within a group (baselines "group" and "start") the advantages of a prompt sum to zero, and what
+    is remembered is how far rewards were from their group's mean. A learned value is subtracted
+    later, step by step. A nearly constant prompt's deviation is floored, so that its noise is not
+    blown up.
     """
-    if config.baseline == "running":
-        running.update(prompt_ids, rewards)
-        centred = rewards - _means(running, prompt_ids)
-    else:
-        group = PromptStatistics(len(rewards))
-        group.update(prompt_ids, rewards)
-        centred = rewards - _means(group, prompt_ids)
-        running.update(prompt_ids, centred)
+    centred = _centre(rewards, prompt_ids, running, config)
+    if config.scale == "none":
+        return centred.float()
     present = sorted(set(prompt_ids))
     variances = {prompt_id: running.variance(prompt_id) for prompt_id in present}
     typical = math.sqrt(math.fsum(variances.values()) / len(present))
@@ -84,6 +80,25 @@ def compute_advantages(
     ]
     limit = config.max_advantage
     return torch.tensor(advantages, dtype=torch.float32).clamp(-limit, limit)
+
+
+def _centre(
+    rewards: Float[Tensor, " batch"],
+    prompt_ids: list[str],
+    running: PromptStatistics,
+    config: AdvantageConfig,
+) -> Float[Tensor, " batch"]:
+    if config.baseline in ("group", "start"):
+        group = PromptStatistics(len(rewards))
+        group.update(prompt_ids, rewards)
+        centred = rewards - _means(group, prompt_ids)
+        running.update(prompt_ids, centred)
+        return centred
+    running.update(prompt_ids, rewards)
+    has_mean = config.baseline == "running" or (
+        config.baseline == "value" and config.scale == "prompt"
+    )
+    return rewards - _means(running, prompt_ids) if has_mean else rewards
 
 
 def _means(statistics: PromptStatistics, prompt_ids: list[str]) -> Float[Tensor, " batch"]:

@@ -8,23 +8,39 @@ draw from, are kept.
 """
 
 import io
+import logging
 import pickle
 import random
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 
 from data.errors import PolicyError
 from data.files import write_atomically
-from rl_finetune.advantages import PromptStatistics
 from rl_finetune.policy import DiffusionPolicy
+from rl_finetune.processes import Processes
+
+logger = logging.getLogger(__name__)
 
 _NUM_KEPT = 2
 _STATE = "state.pt"
+
+
+@runtime_checkable
+class Stateful(Protocol):
+    """Something that changes while a run trains, and can be put back."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that changes, as tensors, numbers, texts and containers of them."""
+        ...
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue from what `state_dict` returned."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +48,9 @@ class TrainingState:
     """What changes while a run trains."""
 
     policy: DiffusionPolicy
-    optimiser: torch.optim.Optimizer
-    statistics: PromptStatistics
+    processes: Processes
+    parts: dict[str, Stateful]
+    """Optimiser, statistics and whatever else learns, by name."""
 
 
 class Checkpoints:
@@ -48,14 +65,20 @@ class Checkpoints:
         return found[-1] if found else None
 
     def save(self, state: TrainingState, iteration: int) -> None:
-        """Write the checkpoint of a finished iteration, then drop those that are too old."""
+        """Write the checkpoint of a finished iteration, then drop those that are too old.
+
+        Every process of a run calls this; the main one writes.
+        """
+        packed = _pack(state, iteration)
+        if not state.processes.is_main:
+            return
         self._folder.mkdir(parents=True, exist_ok=True)
         final = self._folder / f"{iteration:06d}"
         aside = self._folder / f".{iteration:06d}.partial"
         for leftover in (aside, final):
             shutil.rmtree(leftover, ignore_errors=True)
         buffer = io.BytesIO()
-        torch.save(_pack(state, iteration), buffer)
+        torch.save(packed, buffer)
         write_atomically(aside / _STATE, buffer.getvalue())
         state.policy.save_adapter(aside)
         aside.rename(final)
@@ -91,9 +114,8 @@ def _pack(state: TrainingState, iteration: int) -> dict[str, Any]:
         "iteration": iteration,
         "base": state.policy.fingerprint(),
         "adapter": {name: p.detach().cpu() for name, p in parameters.items()},
-        "optimiser": state.optimiser.state_dict(),
-        "statistics": state.statistics.state_dict(),
-        "random": _random_state(),
+        "parts": {name: part.state_dict() for name, part in state.parts.items()},
+        "random": state.processes.gather_objects(_random_state()),
     }
 
 
@@ -106,9 +128,18 @@ def _unpack(packed: dict[str, Any], state: TrainingState) -> None:
     with torch.no_grad():
         for name, parameter in parameters.items():
             parameter.copy_(saved[name])
-    state.optimiser.load_state_dict(packed["optimiser"])
-    state.statistics.load_state_dict(packed["statistics"])
-    _set_random_state(packed["random"])
+    for name, part in state.parts.items():
+        part.load_state_dict(packed["parts"][name])
+    processes, saved_random = state.processes, packed["random"]
+    if len(saved_random) == processes.count:
+        _set_random_state(saved_random[processes.index])
+    else:
+        logger.warning(
+            "the checkpoint was written by %d processes, not %d: a reward that draws at "
+            "random draws otherwise than it would have",
+            len(saved_random),
+            processes.count,
+        )
 
 
 def _random_state() -> dict[str, Any]:

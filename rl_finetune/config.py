@@ -6,7 +6,7 @@ Validation happens here and names field and value; nothing in this module import
 from dataclasses import dataclass, field
 from typing import Literal
 
-from rl_finetune.dpok_config import AdvantageConfig, DpokConfig
+from rl_finetune.dpok_config import AdvantageConfig, DpokConfig, ValueConfig
 from rl_finetune.validation import require
 
 Precision = Literal["fp32", "bf16"]
@@ -132,6 +132,7 @@ class TuneConfig:
     lora: LoraConfig = field(default_factory=LoraConfig)
     dpok: DpokConfig = field(default_factory=DpokConfig)
     advantage: AdvantageConfig = field(default_factory=AdvantageConfig)
+    value: ValueConfig = field(default_factory=ValueConfig)
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     gallery: GalleryConfig = field(default_factory=GalleryConfig)
 
@@ -147,7 +148,8 @@ class TuneConfig:
             f"at least optimiser.num_updates, {self.optimiser.num_updates}, which share them",
         )
         require(
-            self.advantage.baseline == "running" or self.sampling.num_images_per_prompt >= 2,
+            self.advantage.baseline not in ("group", "start")
+            or self.sampling.num_images_per_prompt >= 2,
             "sampling.num_images_per_prompt",
             self.sampling.num_images_per_prompt,
             f"at least 2 with advantage.baseline {self.advantage.baseline}, or one reward is "

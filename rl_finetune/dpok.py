@@ -61,18 +61,21 @@ def dpok_terms(
         config: alpha, beta, the trust region and where the KL stands.
     """
     log_ratio = denoising.log_ratio(prediction, old, noise, step)
-    policy_loss = pessimistic_loss(log_ratio, advantages, config.clip_nats)
+    unit = prediction[0].numel() if config.log_prob == "mean" else 1
+    clipped_loss = pessimistic_loss if config.clip == "pessimistic" else hard_loss
+    policy_loss = clipped_loss(log_ratio / unit, advantages, config.clip_nats / unit)
     loss = config.reward_weight * policy_weights * policy_loss
     if config.kl_in == "loss":
-        kl = denoising.step_kl(prediction, reference, step)
-        loss = loss + config.kl_weight * kl_weights * kl
+        penalty = denoising.step_kl if config.kl == "exact" else unweighted_kl
+        loss = loss + config.kl_weight * kl_weights * penalty(prediction, reference, step)
     log_ratio = log_ratio.detach()
     is_clipped = log_ratio.abs() > config.clip_nats
+    is_winning = log_ratio * advantages > 0
     return Terms(
         loss=loss,
         ratio=log_ratio.exp(),
         is_clipped=is_clipped,
-        is_live=~(is_clipped & (log_ratio * advantages > 0)),
+        is_live=~(is_clipped & (is_winning | (config.clip == "hard"))),
     )
 
 
@@ -84,15 +87,30 @@ def pessimistic_loss(
     return torch.maximum(-advantages * log_ratio.exp(), -advantages * clipped.exp())
 
 
+def hard_loss(
+    log_ratio: Float[Tensor, " batch"], advantages: Float[Tensor, " batch"], clip_nats: float
+) -> Float[Tensor, " batch"]:
+    """Return the clipped loss alone, as the authors' code does: no way back into the region."""
+    return -advantages * log_ratio.clamp(-clip_nats, clip_nats).exp()
+
+
+def unweighted_kl(
+    prediction: Float[Tensor, "batch channels height width"],
+    reference: Float[Tensor, "batch channels height width"],
+    _: Step,
+) -> Float[Tensor, " batch"]:
+    """Return the mean squared difference, which the authors' code has in the KL's place."""
+    return (prediction - reference).square().flatten(1).mean(1)
+
+
 def penalised_rewards(
     rewards: Float[Tensor, " images"],
     log_ratio_to_reference: Float[Tensor, "images steps"],
-    config: DpokConfig,
+    weight: float,
 ) -> Float[Tensor, " images"]:
-    """Subtract beta / alpha times the trajectory's log-ratio, whose mean is the summed step KL.
+    """Subtract `weight`, beta / alpha, times the trajectory's log-ratio: its mean is the KL.
 
     The sampled log-ratio and not the KL itself: times the score it gives both parts of the KL's
     gradient, the direct one and the one through the states visited.
     """
-    weight = config.kl_weight / config.reward_weight
     return rewards - weight * log_ratio_to_reference.sum(1)

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from data.files import write_atomically
-from rl_finetune.rollout import Rollout
+from data.records import Prompt
 from rl_finetune.steps import ChosenSteps
 from rl_finetune.updates import UpdateReport
 
@@ -33,6 +33,10 @@ class IterationMetrics:
     """KL to the base in nats, summed over steps (estimated from some) and averaged over images."""
     kl_by_step: list[float | None]
     """Mean KL of each denoising step in nats; none where none was drawn."""
+    kl_weight: float
+    """Weight beta of the KL in this iteration."""
+    value_loss: float | None
+    """Mean squared error of the value function before it learned; none without one."""
     loss: float
     """Mean over updates."""
     grad_norm: float
@@ -53,46 +57,48 @@ class IterationMetrics:
 def make_record(
     *,
     iteration: int,
-    rollout: Rollout,
+    prompts: list[Prompt],
     rewards: Float[Tensor, " images"],
     chosen: ChosenSteps,
     kl: Float[Tensor, "images chosen"],
+    kl_weight: float,
+    value_loss: float | None,
+    num_steps: int,
     reports: list[UpdateReport],
     seconds: tuple[float, float, float],
 ) -> IterationMetrics:
     """Summarise one iteration; `kl` belongs to `chosen`, `seconds` are in the record's order."""
-    terms = [term for report in reports for term in report.terms]
     is_trained = torch.cat([report.is_trained for report in reports])
-    trained = torch.cat([report.indices for report in reports])[is_trained]
-    ratio, is_clipped, is_live = (
-        torch.cat([getattr(term, name) for term in terms]).cpu().float()[is_trained]
-        for name in ("ratio", "is_clipped", "is_live")
+    ratio, is_clipped, is_live, trained = (
+        torch.cat([getattr(report, name) for report in reports])[is_trained]
+        for name in ("ratio", "is_clipped", "is_live", "indices")
     )
-    num_steps = rollout.schedule.num_steps
     return IterationMetrics(
         iteration=iteration,
-        num_images=iteration * len(rollout.seeds),
+        num_images=iteration * len(prompts),
         reward=rewards.mean().item(),
         reward_std=rewards.std(unbiased=False).item(),
-        reward_by_prompt=_mean_by_prompt(rollout, rewards),
+        reward_by_prompt=_mean_by_prompt(prompts, rewards),
         kl=(kl @ chosen.kl_weights).mean().item(),
         kl_by_step=_mean_by_step(kl.flatten(), chosen.indices.flatten(), num_steps),
+        kl_weight=kl_weight,
+        value_loss=value_loss,
         loss=math.fsum(report.loss for report in reports) / len(reports),
         grad_norm=math.fsum(report.grad_norm for report in reports) / len(reports),
         ratio=ratio.mean().item(),
         ratio_max=ratio.max().item(),
         ratio_by_step=_mean_by_step(ratio, trained, num_steps),
-        clip_fraction=is_clipped.mean().item(),
-        live_fraction=is_live.mean().item(),
+        clip_fraction=is_clipped.float().mean().item(),
+        live_fraction=is_live.float().mean().item(),
         seconds_sample=seconds[0],
         seconds_score=seconds[1],
         seconds_update=seconds[2],
     )
 
 
-def _mean_by_prompt(rollout: Rollout, rewards: Float[Tensor, " images"]) -> dict[str, float]:
+def _mean_by_prompt(prompts: list[Prompt], rewards: Float[Tensor, " images"]) -> dict[str, float]:
     by_prompt: dict[str, list[float]] = {}
-    for prompt, reward in zip(rollout.prompts, rewards.tolist(), strict=True):
+    for prompt, reward in zip(prompts, rewards.tolist(), strict=True):
         by_prompt.setdefault(prompt.text, []).append(reward)
     return {text: math.fsum(r) / len(r) for text, r in by_prompt.items()}
 

@@ -26,6 +26,11 @@ class IterationPlan:
     """Per image, the seed of its prompt's first image: the same pure noise for all of them."""
     rng: np.random.Generator
 
+    @property
+    def prompt_ids(self) -> list[str]:
+        """Prompt id of each image."""
+        return [prompt.prompt_id for prompt in self.prompts]
+
 
 def plan_iteration(
     prompts: list[Prompt], sampling: SamplingConfig, *, seed: int, iteration: int

@@ -36,11 +36,6 @@ class Rollout:
     """From pure noise to what was decoded."""
     images: Float[Tensor, "batch 3 image_height image_width"]
 
-    @property
-    def prompt_ids(self) -> list[str]:
-        """Prompt id of each image."""
-        return [prompt.prompt_id for prompt in self.prompts]
-
     def log_prob(self) -> Float[Tensor, "batch steps"]:
         """Return the log-prob of each step under the policy that took it; inf without noise."""
         size, device = len(self.seeds), self.noise.device
@@ -143,7 +138,7 @@ def collect(
 
 def make_transitions(
     rollout: Rollout,
-    advantages: Float[Tensor, " images"],
+    advantages: Float[Tensor, "images chosen"],
     chosen: ChosenSteps,
     reference: Float[Tensor, "images chosen channels height width"],
 ) -> Transitions:
@@ -160,7 +155,7 @@ def make_transitions(
         noise=rollout.noise[images, indices],
         old_prediction=rollout.predictions[images, indices],
         reference=reference.flatten(0, 1),
-        advantages=advantages.to(rollout.latents.device)[images],
+        advantages=advantages.to(rollout.latents.device).flatten(),
     )
 
 

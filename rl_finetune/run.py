@@ -49,8 +49,9 @@ def main() -> None:
     # torch takes seconds to import, which --help and a mistyped option need not wait for.
     from rl_finetune.train import tune
 
-    for line in summary_lines(tune(config, out=out, resume=arguments.resume)):
-        print(line)  # noqa: T201
+    result = tune(config, out=out, resume=arguments.resume)
+    if result.is_main:
+        print(*summary_lines(result), sep="\n")  # noqa: T201
 
 
 def _parse(argv: list[str]) -> RunArguments:

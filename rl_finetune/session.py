@@ -1,22 +1,22 @@
-"""Opening what a run works with: device, policy, reward, prompts and optimiser."""
+"""Opening what a run works with: processes, policy, reward, prompts and what learns."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from accelerate import Accelerator
-from accelerate.utils import set_seed
-
-from data.errors import ConfigError, PromptError
+from data.errors import PromptError
 from data.prompts import load_prompt_set
 from data.records import Prompt
 from rl_finetune.advantages import PromptStatistics
-from rl_finetune.checkpoint import TrainingState
+from rl_finetune.checkpoint import Stateful, TrainingState
 from rl_finetune.config import TuneConfig
+from rl_finetune.kl_target import KlWeight
+from rl_finetune.processes import Processes
 from rl_finetune.rewards import Reward, open_reward
 from rl_finetune.schedule import Schedule
 from rl_finetune.stable_diffusion import StableDiffusionPolicy
 from rl_finetune.steps import StepBudget, make_budget
 from rl_finetune.updates import Learner, make_optimiser
+from rl_finetune.value import ValueLearner, make_value_learner
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,54 +24,62 @@ class Session:
     """All that a run works with, opened once."""
 
     config: TuneConfig
+    processes: Processes
     learner: Learner
     reward: Reward
     prompts: list[Prompt]
     schedule: Schedule
     statistics: PromptStatistics
     budget: StepBudget
+    kl_weight: KlWeight
+    value: ValueLearner | None
 
     @property
     def state(self) -> TrainingState:
         """What a checkpoint holds."""
-        return TrainingState(
-            policy=self.learner.policy,
-            optimiser=self.learner.optimiser,
-            statistics=self.statistics,
-        )
+        parts: dict[str, Stateful] = {
+            "optimiser": self.learner.optimiser,
+            "statistics": self.statistics,
+            "kl_weight": self.kl_weight,
+        }
+        if self.value is not None:
+            parts["value"] = self.value
+        return TrainingState(policy=self.learner.policy, processes=self.processes, parts=parts)
 
 
 def open_session(config: TuneConfig) -> Session:
     """Open policy, reward and prompts; whatever is wrong with them is a `TastemakerError`."""
     prompts = _open_prompts(config.prompts)
-    accelerator = Accelerator()
-    if accelerator.num_processes > 1:
-        raise ConfigError("tuning runs in one process; start it without accelerate launch")
-    set_seed(config.seed)  # for a user's reward that draws from the global generators
-    reward = open_reward(config.reward, device=accelerator.device)
+    processes = Processes()
+    processes.seed(config.seed)
+    reward = open_reward(config.reward, device=processes.device)
     policy = StableDiffusionPolicy.open(
         config.policy,
         adapter=Path(config.adapter) if config.adapter else None,
         rank=config.lora.rank,
         seed=config.seed,
-        device=accelerator.device,
+        device=processes.device,
         precision=config.precision,
         gradient_checkpointing=config.gradient_checkpointing,
     )
     schedule = policy.schedule(config.sampling.num_steps, config.sampling.eta)
     return Session(
         config=config,
+        processes=processes,
         learner=Learner(
             policy=policy,
             optimiser=make_optimiser(policy, config.optimiser),
             dpok=config.dpok,
             settings=config.optimiser,
+            processes=processes,
         ),
         reward=reward,
         prompts=prompts,
         schedule=schedule,
         statistics=PromptStatistics(config.advantage.window),
         budget=make_budget(schedule, config.dpok, config.optimiser.num_updates),
+        kl_weight=KlWeight(config.dpok.kl_weight, config.dpok.target_kl),
+        value=_make_value(config, policy, processes),
     )
 
 
@@ -80,3 +88,18 @@ def _open_prompts(prompt_set: str) -> list[Prompt]:
     if not prompts:
         raise PromptError(f"{prompt_set} has no prompt of split train; expected at least one")
     return prompts
+
+
+def _make_value(
+    config: TuneConfig, policy: StableDiffusionPolicy, processes: Processes
+) -> ValueLearner | None:
+    if config.advantage.baseline != "value":
+        return None
+    return make_value_learner(
+        config.value,
+        latent_shape=policy.latent_shape,
+        num_features=policy.encode_prompts([""]).shape[-1],
+        num_steps=config.sampling.num_steps,
+        processes=processes,
+        seed=config.seed,
+    )

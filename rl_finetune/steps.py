@@ -6,7 +6,7 @@ each image: with `num` drawn out of `total`, each counts `total / num` times.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -59,6 +59,10 @@ class ChosenSteps:
     def _weights_of_trained(self) -> Float[Tensor, " trained"]:
         num = self.trained.shape[1]
         return torch.full((num,), self.window_size / num)
+
+    def of_images(self, images: slice) -> "ChosenSteps":
+        """Return what was drawn for some of the images."""
+        return replace(self, trained=self.trained[images], later=self.later[images])
 
     def split(
         self, num_parts: int, *, with_later: bool

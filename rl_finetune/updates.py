@@ -1,7 +1,7 @@
 """Updates: gradient steps on one rollout, and what they report."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -11,6 +11,7 @@ from rl_finetune.config import OptimiserConfig
 from rl_finetune.dpok import Terms, dpok_terms
 from rl_finetune.dpok_config import DpokConfig
 from rl_finetune.policy import DiffusionPolicy
+from rl_finetune.processes import Processes
 from rl_finetune.rollout import Rollout, Transitions, make_transitions
 from rl_finetune.steps import ChosenSteps
 
@@ -22,7 +23,10 @@ class UpdateReport:
     loss: float
     grad_norm: float
     """Before it was scaled down."""
-    terms: list[Terms]
+    ratio: Float[Tensor, " batch"]
+    is_clipped: Bool[Tensor, " batch"]
+    is_live: Bool[Tensor, " batch"]
+    """See `dpok.Terms`."""
     indices: Int[Tensor, " batch"]
     is_trained: Bool[Tensor, " batch"]
     """The transition carries a reward term."""
@@ -30,12 +34,13 @@ class UpdateReport:
 
 @dataclass(frozen=True, kw_only=True)
 class Learner:
-    """What an update changes and how: policy, optimiser and their settings."""
+    """What an update changes and how: policy, optimiser, their settings, and who else updates."""
 
     policy: DiffusionPolicy
     optimiser: torch.optim.Optimizer
     dpok: DpokConfig
     settings: OptimiserConfig
+    processes: Processes
 
 
 def make_optimiser(policy: DiffusionPolicy, settings: OptimiserConfig) -> torch.optim.Optimizer:
@@ -56,7 +61,7 @@ def set_learning_rate(learner: Learner, share_done: float) -> None:
 def update_on_rollout(
     learner: Learner,
     rollout: Rollout,
-    advantages: Float[Tensor, " images"],
+    advantages: Float[Tensor, "images chosen"],
     chosen: ChosenSteps,
     reference: Float[Tensor, "images chosen channels height width"],
 ) -> list[UpdateReport]:
@@ -66,7 +71,9 @@ def update_on_rollout(
     reports: list[UpdateReport] = []
     for _ in range(settings.num_passes):
         for part, columns in chosen.split(settings.num_updates, with_later=has_kl_loss):
-            transitions = make_transitions(rollout, advantages, part, reference[:, columns])
+            transitions = make_transitions(
+                rollout, advantages[:, columns], part, reference[:, columns]
+            )
             reports.append(update(learner, rollout, transitions, is_on_policy=not reports))
     return reports
 
@@ -81,26 +88,52 @@ def update(
     another batch shape brings. Raises `FloatingPointError`, with the weights as they were, when
     loss or gradient is not finite.
     """
+    processes = learner.processes
     parameters = list(learner.policy.adapter_parameters().values())
     learner.optimiser.zero_grad()
     terms: list[Terms] = []
     loss = 0.0
     for part in transitions.split(learner.settings.batch_size):
         evaluated = _evaluate(learner, rollout, part, is_on_policy)
-        part_loss = evaluated.loss.sum() / transitions.num_images
+        part_loss = evaluated.loss.sum() / (transitions.num_images * processes.count)
         part_loss.backward()
         loss += part_loss.item()
-        terms.append(replace(evaluated, loss=evaluated.loss.detach()))
+        terms.append(evaluated)
+    processes.sum_gradients(parameters)
+    loss = processes.sum(loss)
     norm = torch.nn.utils.clip_grad_norm_(parameters, learner.settings.max_grad_norm).item()
     if not (math.isfinite(loss) and math.isfinite(norm)):
         raise FloatingPointError(f"the loss is {loss} and its gradient's norm {norm}")
     learner.optimiser.step()
+    return _report(processes, transitions, terms, loss=loss, grad_norm=norm)
+
+
+def _report(
+    processes: Processes,
+    transitions: Transitions,
+    terms: list[Terms],
+    *,
+    loss: float,
+    grad_norm: float,
+) -> UpdateReport:
+    """Put together what all processes saw, in one message."""
+    columns = [
+        torch.cat([part.ratio for part in terms]),
+        torch.cat([part.is_clipped for part in terms]),
+        torch.cat([part.is_live for part in terms]),
+        transitions.indices,
+        transitions.policy_weights,
+    ]
+    rows = processes.gather(torch.stack([column.cpu().float() for column in columns], dim=1))
+    ratio, is_clipped, is_live, indices, weights = rows.unbind(1)
     return UpdateReport(
         loss=loss,
-        grad_norm=norm,
-        terms=terms,
-        indices=transitions.indices,
-        is_trained=transitions.policy_weights.cpu() > 0,
+        grad_norm=grad_norm,
+        ratio=ratio,
+        is_clipped=is_clipped > 0,
+        is_live=is_live > 0,
+        indices=indices.long(),
+        is_trained=weights > 0,
     )
 
 

@@ -63,6 +63,23 @@ def test_groups_of_unlike_levels_have_one_unit(baseline):
     assert second.tolist() == pytest.approx([-3 / unit, -3 / unit, 3 / unit, 3 / unit])
 
 
+@pytest.mark.parametrize(
+    ("baseline", "scale", "expected"),
+    [
+        ("none", "none", [1.0, 3.0, 20.0, 10.0]),
+        ("value", "none", [1.0, 3.0, 20.0, 10.0]),
+        ("running", "none", [-1.0, 1.0, 5.0, -5.0]),
+        ("group", "none", [-1.0, 1.0, 5.0, -5.0]),
+        ("value", "prompt", [-1.0, 1.0, 1.0, -1.0]),
+        ("none", "prompt", [1.0, 3.0, 4.0, 2.0]),
+    ],
+)
+def test_what_is_subtracted_and_what_the_unit_is(baseline, scale, expected):
+    rewards, ids = [1.0, 3.0, 20.0, 10.0], ["a", "a", "b", "b"]
+    found = compute(rewards, ids, baseline=baseline, scale=scale, max_advantage=100.0)
+    assert found.tolist() == pytest.approx(expected)
+
+
 def test_a_window_that_cuts_a_group_moves_no_baseline():
     running, ids = PromptStatistics(3), ["a"] * 4
     advantages = compute([1.0, 2.0, 3.0, 10.0], ids, running, baseline="group")

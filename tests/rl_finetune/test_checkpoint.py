@@ -5,16 +5,24 @@ import torch
 from rl_finetune.advantages import PromptStatistics
 from rl_finetune.checkpoint import Checkpoints, TrainingState
 from rl_finetune.config import OptimiserConfig
+from rl_finetune.processes import Processes
 from rl_finetune.stable_diffusion import StableDiffusionPolicy
 from rl_finetune.updates import make_optimiser
 
 
 @pytest.fixture
 def state(policy):
+    return make_state(policy)
+
+
+def make_state(policy):
     return TrainingState(
         policy=policy,
-        optimiser=make_optimiser(policy, OptimiserConfig()),
-        statistics=PromptStatistics(3),
+        processes=Processes(),
+        parts={
+            "optimiser": make_optimiser(policy, OptimiserConfig()),
+            "statistics": PromptStatistics(3),
+        },
     )
 
 
@@ -26,23 +34,25 @@ def draw_globally():
 def test_everything_comes_back(base, state, disturb, tmp_path):
     checkpoints = Checkpoints(tmp_path / "checkpoints")
     disturb(state.policy)
-    state.statistics.update(["a", "b"], torch.tensor([1.0, 2.0]))
+    state.parts["statistics"].update(["a", "b"], torch.tensor([1.0, 2.0]))
     for parameter in state.policy.adapter_parameters().values():
         parameter.grad = torch.ones_like(parameter)
-    state.optimiser.step()
+    state.parts["optimiser"].step()
     checkpoints.save(state, 7)
     drawn = draw_globally()
 
     policy = StableDiffusionPolicy.open(str(base), rank=2, seed=5)
-    optimiser = make_optimiser(policy, OptimiserConfig())
-    fresh = TrainingState(policy=policy, optimiser=optimiser, statistics=PromptStatistics(3))
+    fresh = make_state(policy)
     assert checkpoints.load_newest(fresh) == 7
     assert draw_globally() == drawn
-    assert fresh.statistics.state_dict() == state.statistics.state_dict()
+    statistics = [s.parts["statistics"].state_dict() for s in (fresh, state)]
+    assert statistics[0] == statistics[1]
     ours, theirs = state.policy.adapter_parameters(), policy.adapter_parameters()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
-    moments = [s["exp_avg"] for s in optimiser.state.values()]
-    expected = [s["exp_avg"] for s in state.optimiser.state.values()]
+    moments, expected = (
+        [moment["exp_avg"] for moment in s.parts["optimiser"].state.values()]
+        for s in (fresh, state)
+    )
     assert all(torch.equal(a, b) for a, b in zip(moments, expected, strict=True))
 
 

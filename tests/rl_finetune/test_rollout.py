@@ -66,9 +66,10 @@ def test_transitions_are_the_chosen_steps_of_every_image(policy, rollout):
         num_later=2,
     )
     reference = reference_predictions(policy, rollout, chosen.indices, batch_size=4)
-    transitions = make_transitions(rollout, torch.tensor([1.0, 2.0, 3.0]), chosen, reference)
+    advantages = torch.tensor([[1.0, 9.0], [2.0, 9.0], [3.0, 9.0]])
+    transitions = make_transitions(rollout, advantages, chosen, reference)
     assert transitions.indices.tolist() == [0, 3, 1, 2, 1, 3]
-    assert transitions.advantages.tolist() == [1, 1, 2, 2, 3, 3]
+    assert transitions.advantages.tolist() == [1, 9, 2, 9, 3, 9]
     assert transitions.policy_weights.tolist() == [2, 0, 2, 0, 2, 0]
     assert transitions.kl_weights.tolist() == [2, 2, 2, 2, 2, 2]
     assert torch.equal(transitions.latents[3], rollout.latents[1, 2])

@@ -16,7 +16,7 @@ from rl_finetune.config import (
     SamplingConfig,
     TuneConfig,
 )
-from rl_finetune.dpok_config import DpokConfig
+from rl_finetune.dpok_config import AdvantageConfig, DpokConfig, ValueConfig
 from rl_finetune.metrics import MetricsFile
 from rl_finetune.train import TrainingDiverged, tune
 
@@ -93,7 +93,18 @@ def test_a_run_leaves_everything_about_it(config):
     assert "torch" in json.loads((folder / "environment.json").read_text())["packages"]
 
 
-def test_resuming_gives_the_uninterrupted_run_bit_for_bit(config):
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {
+            "dpok": DpokConfig(window=0.67, target_kl=1e-3),
+            "advantage": AdvantageConfig(baseline="value"),
+        },
+    ],
+)
+def test_resuming_gives_the_uninterrupted_run_bit_for_bit(config, change):
+    config = dataclasses.replace(config, **change)
     whole = run(config, "whole")
     run(dataclasses.replace(config, iterations=2), "stopped")
     torch.manual_seed(99)
@@ -133,6 +144,27 @@ def test_the_kl_can_be_charged_to_the_reward(config):
     dpok = DpokConfig(window=1.0, num_train_steps=2, kl_in="reward", kl_weight=1.0)
     result = run(dataclasses.replace(config, dpok=dpok), "run")
     assert result.iterations[-1].kl > 0
+
+
+def test_a_target_steers_the_weight_of_the_kl(config):
+    dpok = DpokConfig(window=0.67, target_kl=1e6)
+    records = run(dataclasses.replace(config, dpok=dpok), "run").iterations
+    weights = [record.kl_weight for record in records]
+    assert weights[0] == dpok.kl_weight
+    assert weights == sorted(weights, reverse=True)
+    assert weights[-1] < weights[0]
+
+
+def test_a_value_function_learns_beside_the_policy(config):
+    changed = dataclasses.replace(
+        config,
+        advantage=AdvantageConfig(baseline="value", scale="none"),
+        value=ValueConfig(width=8, learning_rate=1e-2, num_updates=20),
+    )
+    records = run(changed, "run").iterations
+    errors = [record.value_loss for record in records]
+    assert errors[-1] < errors[0]
+    assert run(config, "without").iterations[0].value_loss is None
 
 
 def test_a_run_continues_from_an_adapter(config):

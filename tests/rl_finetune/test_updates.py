@@ -5,6 +5,7 @@ import torch
 
 from rl_finetune.config import OptimiserConfig
 from rl_finetune.dpok_config import DpokConfig
+from rl_finetune.processes import Processes
 from rl_finetune.reference import reference_predictions, rollout_kl
 from rl_finetune.rollout import collect, make_transitions
 from rl_finetune.stable_diffusion import StableDiffusionPolicy
@@ -17,7 +18,8 @@ from rl_finetune.updates import (
     update_on_rollout,
 )
 
-ADVANTAGES = torch.tensor([1.0, -1.0, 0.5])
+OF_IMAGES = torch.tensor([1.0, -1.0, 0.5])
+ADVANTAGES = OF_IMAGES[:, None].expand(3, 3)
 CHOSEN = ChosenSteps(
     trained=torch.tensor([[0, 2], [1, 2], [2, 0]]),
     later=torch.tensor([[3], [3], [3]]),
@@ -33,6 +35,7 @@ def make_learner(policy, *, dpok=None, optimiser=None, **settings):
         optimiser=optimiser or make_optimiser(policy, config),
         dpok=dpok or DpokConfig(),
         settings=config,
+        processes=Processes(),
     )
 
 
@@ -79,10 +82,9 @@ def test_before_the_first_update_the_ratio_is_one_and_the_kl_zero(
     transitions = make_transitions(rollout, ADVANTAGES, CHOSEN, reference)
     report = update(learner, rollout, transitions, is_on_policy=True)
     assert report.grad_norm > 0
-    for terms in report.terms:
-        assert terms.ratio.eq(1).all()
-        assert not terms.is_clipped.any()
-        assert terms.is_live.all()
+    assert report.ratio.eq(1).all()
+    assert not report.is_clipped.any()
+    assert report.is_live.all()
 
 
 def gradient_of(policy, rollout, transitions, **options):
@@ -146,9 +148,9 @@ def test_an_update_makes_good_images_likelier_and_bad_ones_less(policy, prompts,
     rollout = roll_out(policy, prompts)
     transitions = make_all(policy, rollout)
     update(learner, rollout, transitions, is_on_policy=True)
-    (terms,) = update(learner, rollout, transitions, is_on_policy=False).terms
-    ratio = terms.ratio.log().reshape(3, 3)[:, :2].sum(1)
-    assert (ratio * ADVANTAGES).sum() > 0
+    report = update(learner, rollout, transitions, is_on_policy=False)
+    ratio = report.ratio.log().reshape(3, 3)[:, :2].sum(1)
+    assert (ratio * OF_IMAGES).sum() > 0
     assert ratio[0] > 0 > ratio[1]
 
 
@@ -206,7 +208,9 @@ def test_the_gradient_is_that_of_the_expected_reward(linear_policy, prompts, is_
         max_grad_norm=1e9,
         batch_size=10**6,
     )
-    transitions = make_transitions(rollout, rewards - rewards.mean(), chosen, reference)
+    transitions = make_transitions(
+        rollout, (rewards - rewards.mean())[:, None].expand_as(steps), chosen, reference
+    )
     update(learner, rollout, transitions, is_on_policy=is_on_policy)
     assert parameter.item() - bias == pytest.approx((high - low) / 0.2, rel=0.1)
 

@@ -1,0 +1,89 @@
+"""The processes of a run, one per device: who draws what, and what they tell each other.
+
+Every process makes the same plan and takes its share of the images. Rewards are gathered, so that
+statistics and advantages are the same everywhere; gradients are summed, so that every process takes
+the same update. One process is the case in which nothing is sent.
+"""
+
+from collections.abc import Iterable
+from typing import Any, cast
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import gather_object, set_seed
+from torch import Tensor
+
+from data.errors import ConfigError
+
+
+class Processes:
+    """This process among those that accelerate launched."""
+
+    def __init__(self) -> None:
+        self._accelerator = Accelerator()
+
+    @property
+    def device(self) -> torch.device:
+        """The device of this process."""
+        return self._accelerator.device
+
+    @property
+    def index(self) -> int:
+        """Which of the processes this is, from 0 on."""
+        return self._accelerator.process_index
+
+    @property
+    def count(self) -> int:
+        """How many processes there are."""
+        return self._accelerator.num_processes
+
+    @property
+    def is_main(self) -> bool:
+        """This is the one that writes files and talks."""
+        return self._accelerator.is_main_process
+
+    def seed(self, seed: int) -> None:
+        """Seed the global generators, which a user's reward may draw from, unlike in each."""
+        set_seed(seed, device_specific=True)
+
+    def share(self, num: int) -> slice:
+        """Return this process's part of `num` rows; all parts are equally long.
+
+        Raises `ConfigError` where they cannot be.
+        """
+        if num % self.count:
+            raise ConfigError(
+                f"{num} images an iteration (sampling.num_prompts x num_images_per_prompt) cannot "
+                f"be shared by {self.count} processes; expected a multiple of {self.count}"
+            )
+        size = num // self.count
+        return slice(self.index * size, (self.index + 1) * size)
+
+    def gather(self, rows: Tensor) -> Tensor:
+        """Return all processes' rows, in their order, where these rows are."""
+        if self.count == 1:
+            return rows
+        return cast(Tensor, self._accelerator.gather(rows.to(self.device))).to(rows.device)
+
+    def gather_objects(self, value: object) -> list[Any]:
+        """Return every process's value, in their order."""
+        return gather_object([value])
+
+    def sum(self, value: float) -> float:
+        """Return the sum of all processes' values."""
+        return self.gather(torch.tensor([value], dtype=torch.float64)).sum().item()
+
+    def sum_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
+        """Let every process have the sum of all processes' gradients, in one message."""
+        if self.count == 1:
+            return
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        total = cast(Tensor, self._accelerator.reduce(flat, "sum"))
+        parts = total.split([gradient.numel() for gradient in gradients])
+        for gradient, part in zip(gradients, parts, strict=True):
+            gradient.copy_(part.view_as(gradient))
+
+    def wait(self) -> None:
+        """Return when every process is here."""
+        self._accelerator.wait_for_everyone()
