@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from rl_finetune.dpok_config import AdvantageConfig, DpokConfig, ValueConfig
+from rl_finetune.supervised_config import SupervisedConfig
 from rl_finetune.validation import require
 
+Objective = Literal["dpok", "supervised", "supervised-kl-d", "supervised-kl-o"]
 Precision = Literal["fp32", "bf16"]
 
 
@@ -115,11 +117,15 @@ class TuneConfig:
     reward: str = ""
     """Folder written by reward_training.fit, clip:PATH, or module:callable; in a workspace also a
     reward model's name."""
+    watch: tuple[str, ...] = ()
+    """Rewards that are logged beside it and never trained on, in the same forms."""
+    objective: Objective = "dpok"
+    """Policy gradient (dpok), or one of the paper's supervised baselines."""
     prompts: str = "emoji"
     """Prompt set: a name that data.prompts knows or a YAML file. Only prompts of split train are
     tuned on."""
     iterations: int = 100
-    """Times to collect images and update the adapter."""
+    """Times to draw images and update the adapter."""
     seed: int = 0
     """Decides prompts, image seeds, trained steps and the adapter's first weights."""
     precision: Precision = "fp32"
@@ -133,8 +139,14 @@ class TuneConfig:
     dpok: DpokConfig = field(default_factory=DpokConfig)
     advantage: AdvantageConfig = field(default_factory=AdvantageConfig)
     value: ValueConfig = field(default_factory=ValueConfig)
+    supervised: SupervisedConfig = field(default_factory=SupervisedConfig)
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     gallery: GalleryConfig = field(default_factory=GalleryConfig)
+
+    @property
+    def shares_start(self) -> bool:
+        """A prompt's images of one iteration start from the same pure noise."""
+        return self.objective == "dpok" and self.advantage.baseline == "start"
 
     def __post_init__(self) -> None:
         for name in ("iterations", "checkpoint_every"):

@@ -6,9 +6,9 @@ from rl_finetune.metrics import IterationMetrics
 _CARD = """---
 base_model: {policy}
 library_name: diffusers
-tags: [lora, text-to-image, stable-diffusion, reinforcement-learning, dpok]
+tags: [lora, text-to-image, stable-diffusion, {tag}]
 ---
-# LoRA adapter tuned with DPOK
+# LoRA adapter tuned with {title}
 
 | | |
 |---|---|
@@ -19,7 +19,7 @@ tags: [lora, text-to-image, stable-diffusion, reinforcement-learning, dpok]
 | iterations, images | {iterations}, {num_images} |
 | seed | {seed} |
 | rank | {rank} |
-| KL weight, in | {kl_weight:g}, {kl_in} |
+| {penalty} |
 | sampler | DDIM, {num_steps} steps, eta {eta:g}, guidance {guidance:g} |
 | mean training reward, first and last iteration | {first:.4f}, {last:.4f} |
 | KL to the base in the last iteration | {kl:.3f} nats |
@@ -35,6 +35,14 @@ pipe.load_lora_weights("this folder")
 """
 
 
+def _penalty(config: TuneConfig) -> str:
+    dpok = config.dpok
+    if config.objective != "dpok":
+        return f"gamma | {config.supervised.gamma:g}"
+    target = "" if dpok.target_kl is None else f", steered to {dpok.target_kl:g} nats"
+    return f"KL weight, in | {dpok.kl_weight:g}{target}, {dpok.kl_in}"
+
+
 def make_model_card(config: TuneConfig, records: list[IterationMetrics]) -> str:
     """Return the card's Markdown; `records` are the run's iterations, at least one."""
     first, last = records[0], records[-1]
@@ -47,8 +55,9 @@ def make_model_card(config: TuneConfig, records: list[IterationMetrics]) -> str:
         num_images=last.num_images,
         seed=config.seed,
         rank=config.lora.rank,
-        kl_weight=config.dpok.kl_weight,
-        kl_in=config.dpok.kl_in,
+        tag="reinforcement-learning" if config.objective == "dpok" else "supervised",
+        title="DPOK" if config.objective == "dpok" else f"the objective {config.objective}",
+        penalty=_penalty(config),
         num_steps=config.sampling.num_steps,
         eta=config.sampling.eta,
         guidance=config.sampling.guidance,

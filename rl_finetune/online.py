@@ -1,6 +1,7 @@
-"""One iteration of DPOK: collect, score, advantages, updates, record."""
+"""One iteration of DPOK: draw, compare with the base, advantages, updates, record."""
 
 from dataclasses import replace
+from statistics import fmean
 
 import numpy as np
 import torch
@@ -9,88 +10,85 @@ from torch import Tensor
 
 from rl_finetune.advantages import compute_advantages
 from rl_finetune.dpok import penalised_rewards
-from rl_finetune.metrics import IterationMetrics, make_record
-from rl_finetune.plan import IterationPlan, plan_iteration
+from rl_finetune.drawing import Drawn, draw
+from rl_finetune.learner import set_learning_rate
+from rl_finetune.metrics import DpokMetrics
+from rl_finetune.plan import plan_iteration
 from rl_finetune.reference import reference_predictions, rollout_kl, rollout_log_ratio
-from rl_finetune.rewards import score
-from rl_finetune.rollout import Rollout, collect
+from rl_finetune.rollout import Rollout
 from rl_finetune.session import Session
 from rl_finetune.steps import ChosenSteps, choose_steps
 from rl_finetune.stopwatch import Stopwatch
-from rl_finetune.updates import Learner, set_learning_rate, update_on_rollout
+from rl_finetune.summaries import ImageSummary, mean_by_step, summarise_images
+from rl_finetune.updates import UpdateReport, update_on_rollout
 
 
-def run_iteration(session: Session, iteration: int) -> IterationMetrics:
-    """Collect images, score them and update the adapter; iterations count from 1.
+def run_iteration(session: Session, iteration: int) -> DpokMetrics:
+    """Draw images, and update the adapter by them; iterations count from 1.
 
     Each process does so with its share of the images; the record is of all of them.
     """
     config, processes = session.config, session.processes
     plan = plan_iteration(session.prompts, config.sampling, seed=config.seed, iteration=iteration)
-    share = processes.share(len(plan.seeds))
+    drawn = draw(session, plan)
     clock = Stopwatch()
-    rollout = _collect(session, plan, share)
-    seconds_sample = clock.lap()
-    rewards = score(session.reward, rollout.images, [prompt.text for prompt in rollout.prompts])
-    seconds_score = clock.lap()
-    chosen = choose_steps(plan.rng, len(plan.seeds), session.budget)
-    ours = chosen.of_images(share)
-    reference, charged = _compare_with_base(session, rollout, ours, rewards)
+    chosen = choose_steps(plan.rng, len(plan.seeds), session.budget).of_images(drawn.share)
+    reference, charged = _compare_with_base(session, drawn, chosen)
     of_images = compute_advantages(
         processes.gather(charged), plan.prompt_ids, session.statistics, config.advantage
+    )[drawn.share]
+    advantages, value_loss = _advantages_by_step(
+        session, drawn.rollout, chosen, of_images, plan.rng
     )
-    advantages, value_loss = _advantages_by_step(session, rollout, ours, of_images[share], plan.rng)
+    kl_weight = session.kl_weight.value
+    set_learning_rate(session.learner, (iteration - 1) / config.iterations)
     reports = update_on_rollout(
-        _learner_at(session, iteration), rollout, advantages, ours, reference
+        session.learner,
+        drawn.rollout,
+        advantages,
+        chosen,
+        reference,
+        replace(config.dpok, kl_weight=kl_weight, target_kl=None),
     )
-    record = make_record(
+    summary = summarise_images(
+        processes,
+        plan,
+        drawn,
+        kl=rollout_kl(drawn.rollout, chosen.indices, reference),
+        indices=chosen.indices,
+        weights=chosen.kl_weights,
+    )
+    session.kl_weight.steer(summary["kl"])
+    return _make_record(
+        summary,
+        reports,
         iteration=iteration,
-        prompts=plan.prompts,
-        rewards=processes.gather(rewards),
-        chosen=chosen,
-        kl=processes.gather(rollout_kl(rollout, ours.indices, reference)),
-        kl_weight=session.kl_weight.value,
+        num_images=iteration * len(plan.seeds),
+        kl_weight=kl_weight,
         value_loss=value_loss,
-        num_steps=session.schedule.num_steps,
-        reports=reports,
-        seconds=(seconds_sample, seconds_score, clock.lap()),
-    )
-    session.kl_weight.steer(record.kl)
-    return record
-
-
-def _collect(session: Session, plan: IterationPlan, share: slice) -> Rollout:
-    config = session.config
-    return collect(
-        session.learner.policy,
-        plan.prompts[share],
-        plan.seeds[share],
-        schedule=session.schedule,
-        guidance=config.sampling.guidance,
-        batch_size=config.sampling.batch_size,
-        starts=plan.starts[share] if config.advantage.baseline == "start" else None,
+        seconds_update=clock.lap(),
     )
 
 
 def _compare_with_base(
-    session: Session, rollout: Rollout, chosen: ChosenSteps, rewards: Float[Tensor, " images"]
+    session: Session, drawn: Drawn, chosen: ChosenSteps
 ) -> tuple[Float[Tensor, "images chosen channels height width"], Float[Tensor, " images"]]:
     """Return the base's predictions at the chosen steps, and the rewards with any KL charged."""
-    policy, config = session.learner.policy, session.config
+    policy, config, rollout = session.learner.policy, session.config, drawn.rollout
     if config.dpok.kl_in == "loss":
         return (
             reference_predictions(policy, rollout, chosen.indices, config.optimiser.batch_size),
-            rewards,
+            drawn.rewards,
         )
     steps = session.schedule.stochastic_steps
-    every = steps.expand(len(rewards), -1)
+    every = steps.expand(len(drawn.rewards), -1)
     reference = reference_predictions(policy, rollout, every, config.optimiser.batch_size)
     log_ratio = rollout_log_ratio(rollout, every, reference)
-    images = torch.arange(len(rewards))[:, None]
+    images = torch.arange(len(drawn.rewards))[:, None]
     weight = session.kl_weight.value / config.dpok.reward_weight
     return (
         reference[images, torch.searchsorted(steps, chosen.indices)],
-        penalised_rewards(rewards, log_ratio, weight),
+        penalised_rewards(drawn.rewards, log_ratio, weight),
     )
 
 
@@ -108,10 +106,33 @@ def _advantages_by_step(
     return of_images[:, None] - values, session.value.fit(rollout, of_images, rng)
 
 
-def _learner_at(session: Session, iteration: int) -> Learner:
-    """Return the learner with the learning rate and the KL's weight of this iteration."""
-    config = session.config
-    dpok = replace(config.dpok, kl_weight=session.kl_weight.value, target_kl=None)
-    learner = replace(session.learner, dpok=dpok)
-    set_learning_rate(learner, (iteration - 1) / config.iterations)
-    return learner
+def _make_record(
+    summary: ImageSummary,
+    reports: list[UpdateReport],
+    *,
+    iteration: int,
+    num_images: int,
+    kl_weight: float,
+    value_loss: float | None,
+    seconds_update: float,
+) -> DpokMetrics:
+    is_trained = torch.cat([report.is_trained for report in reports])
+    ratio, is_clipped, is_live, trained = (
+        torch.cat([getattr(report, name) for report in reports])[is_trained]
+        for name in ("ratio", "is_clipped", "is_live", "indices")
+    )
+    return DpokMetrics(
+        **summary,
+        iteration=iteration,
+        num_images=num_images,
+        kl_weight=kl_weight,
+        value_loss=value_loss,
+        loss=fmean(report.loss for report in reports),
+        grad_norm=fmean(report.grad_norm for report in reports),
+        ratio=ratio.mean().item(),
+        ratio_max=ratio.max().item(),
+        ratio_by_step=mean_by_step(ratio, trained, len(summary["kl_by_step"])),
+        clip_fraction=is_clipped.float().mean().item(),
+        live_fraction=is_live.float().mean().item(),
+        seconds_update=seconds_update,
+    )

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from rl_finetune.denoising import PredictionType
 from rl_finetune.dpok_config import GuidanceGradient
 from rl_finetune.schedule import Schedule
 
@@ -26,8 +27,17 @@ class DiffusionPolicy(Protocol):
         """Channels, height and width of the latents of one image."""
         ...
 
+    @property
+    def prediction_type(self) -> PredictionType:
+        """What the network predicts."""
+        ...
+
     def schedule(self, num_steps: int, eta: float) -> Schedule:
         """Return the coefficients of `num_steps` denoising steps."""
+        ...
+
+    def training_alphas(self) -> Float[Tensor, " timesteps"]:
+        """Return the cumulative alpha of every noise level that the network was trained on."""
         ...
 
     def encode_prompts(self, prompts: list[str]) -> Float[Tensor, "batch tokens features"]:

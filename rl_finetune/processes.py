@@ -46,15 +46,15 @@ class Processes:
         """Seed the global generators, which a user's reward may draw from, unlike in each."""
         set_seed(seed, device_specific=True)
 
-    def share(self, num: int) -> slice:
-        """Return this process's part of `num` rows; all parts are equally long.
+    def share(self, num: int, what: str) -> slice:
+        """Return this process's part of `num` rows, of `what`; all parts are equally long.
 
         Raises `ConfigError` where they cannot be.
         """
         if num % self.count:
             raise ConfigError(
-                f"{num} images an iteration (sampling.num_prompts x num_images_per_prompt) cannot "
-                f"be shared by {self.count} processes; expected a multiple of {self.count}"
+                f"{num} {what} cannot be shared evenly by {self.count} processes; expected a "
+                f"multiple of {self.count}"
             )
         size = num // self.count
         return slice(self.index * size, (self.index + 1) * size)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rl_finetune.train import TuneResult
 
 _PROG = "python -m rl_finetune.run"
-_DESCRIPTION = "Tune a text-to-image policy towards a reward with DPOK."
+_DESCRIPTION = "Tune a text-to-image policy towards a reward, with DPOK or a supervised baseline."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,10 +75,16 @@ def resolve_names(config: TuneConfig, workspace: "Workspace") -> TuneConfig:
         if found.adapter is not None and not adapter:
             adapter = str(workspace.root / found.adapter)
         config = dataclasses.replace(config, policy=found.base, adapter=adapter)
-    reward = workspace.rewards / config.reward
-    if config.reward and reward.is_dir():
-        config = dataclasses.replace(config, reward=str(reward))
-    return config
+    return dataclasses.replace(
+        config,
+        reward=_find_reward(config.reward, workspace),
+        watch=tuple(_find_reward(name, workspace) for name in config.watch),
+    )
+
+
+def _find_reward(name: str, workspace: "Workspace") -> str:
+    folder = workspace.rewards / name
+    return str(folder) if name and folder.is_dir() else name
 
 
 def _choose_out(arguments: RunArguments, config: TuneConfig) -> Path:

@@ -14,7 +14,7 @@ from data.errors import ConfigError
 from data.files import write_atomically
 from rl_finetune.checkpoint import Checkpoints
 from rl_finetune.config import TuneConfig
-from rl_finetune.metrics import MetricsFile
+from rl_finetune.metrics import DpokMetrics, MetricsFile, SupervisedMetrics
 from rl_finetune.policy import DiffusionPolicy
 
 _PACKAGES = ("tastemaker", "torch", "diffusers", "transformers", "peft", "accelerate", "numpy")
@@ -24,19 +24,24 @@ _MAY_CHANGE = ("iterations", "checkpoint_every", "gallery")
 class RunFolder:
     """One run on disk."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, config: TuneConfig) -> None:
         self.path = path
+        self._config = config
         self.config_path = path / "config.yaml"
         self.adapter = path / "adapter"
-        self.metrics = MetricsFile(path / "metrics.jsonl")
+        self.dataset = path / "dataset"
+        self.metrics = MetricsFile(
+            path / "metrics.jsonl",
+            DpokMetrics if config.objective == "dpok" else SupervisedMetrics,
+        )
         self.checkpoints = Checkpoints(path / "checkpoints")
 
     def gallery_path(self, iteration: int) -> Path:
         """Return where the sample grid of an iteration is."""
         return self.path / "samples" / f"{iteration:06d}.png"
 
-    def check(self, config: TuneConfig, *, resume: bool) -> None:
-        """Make sure that a run with this config may start or go on here; nothing is written.
+    def check(self, *, resume: bool) -> None:
+        """Make sure that a run with its config may start or go on here; nothing is written.
 
         Raises `ConfigError` for a folder in use, and for a resumed run whose config has changed in
         more than its length and what it writes.
@@ -47,11 +52,11 @@ class RunFolder:
                     f"{self.path} holds a run already: add --resume to go on with it, or choose "
                     "another --out"
                 )
-            _refuse_changes(load_yaml(TuneConfig, self.config_path), config, self.path)
+            _refuse_changes(load_yaml(TuneConfig, self.config_path), self._config, self.path)
         elif self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise ConfigError(f"{self.path} is in use and holds no run; choose another --out")
 
-    def write_about(self, config: TuneConfig, device: torch.device) -> None:
+    def write_about(self, device: torch.device) -> None:
         """Write the config, from which the run can be repeated, and what it runs on."""
         environment = {
             "python": platform.python_version(),
@@ -62,7 +67,7 @@ class RunFolder:
         }
         text = json.dumps(environment, indent=2, sort_keys=True)
         write_atomically(self.path / "environment.json", f"{text}\n")
-        dump_yaml(config, self.config_path)
+        dump_yaml(self._config, self.config_path)
 
     def publish_adapter(self, policy: DiffusionPolicy, model_card: str) -> None:
         """Write the final adapter with its model card, whole or not at all."""

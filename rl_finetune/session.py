@@ -10,12 +10,12 @@ from rl_finetune.advantages import PromptStatistics
 from rl_finetune.checkpoint import Stateful, TrainingState
 from rl_finetune.config import TuneConfig
 from rl_finetune.kl_target import KlWeight
+from rl_finetune.learner import Learner, make_optimiser
 from rl_finetune.processes import Processes
 from rl_finetune.rewards import Reward, open_reward
 from rl_finetune.schedule import Schedule
 from rl_finetune.stable_diffusion import StableDiffusionPolicy
 from rl_finetune.steps import StepBudget, make_budget
-from rl_finetune.updates import Learner, make_optimiser
 from rl_finetune.value import ValueLearner, make_value_learner
 
 
@@ -27,6 +27,8 @@ class Session:
     processes: Processes
     learner: Learner
     reward: Reward
+    watched: dict[str, Reward]
+    """Rewards that are logged, by what the config calls them."""
     prompts: list[Prompt]
     schedule: Schedule
     statistics: PromptStatistics
@@ -69,11 +71,11 @@ def open_session(config: TuneConfig) -> Session:
         learner=Learner(
             policy=policy,
             optimiser=make_optimiser(policy, config.optimiser),
-            dpok=config.dpok,
             settings=config.optimiser,
             processes=processes,
         ),
         reward=reward,
+        watched={name: open_reward(name, device=processes.device) for name in config.watch},
         prompts=prompts,
         schedule=schedule,
         statistics=PromptStatistics(config.advantage.window),

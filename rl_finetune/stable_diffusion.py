@@ -13,11 +13,12 @@ from torch import Tensor
 from data.errors import PolicyError
 from rl_finetune import adapter as lora
 from rl_finetune.config import Precision
+from rl_finetune.denoising import PredictionType
 from rl_finetune.distinct import distinct_rows
 from rl_finetune.dpok_config import GuidanceGradient
 from rl_finetune.pretrained import StableDiffusionParts, open_parts
 from rl_finetune.sampling import sample_images
-from rl_finetune.schedule import Schedule, make_schedule
+from rl_finetune.schedule import Schedule, make_schedule, prediction_type_of, training_alphas
 
 logger = logging.getLogger(__name__)
 
@@ -83,9 +84,18 @@ class StableDiffusionPolicy:
         scale = 2 ** (len(self._parts.vae.config["block_out_channels"]) - 1)
         return self.latent_shape[1] * scale, self.latent_shape[2] * scale
 
+    @property
+    def prediction_type(self) -> PredictionType:
+        """What the UNet predicts."""
+        return prediction_type_of(self._parts.scheduler_config)
+
     def schedule(self, num_steps: int, eta: float) -> Schedule:
         """Return the coefficients of DDIM with this model's scheduler config."""
         return make_schedule(self._parts.scheduler_config, num_steps=num_steps, eta=eta)
+
+    def training_alphas(self) -> Float[Tensor, " timesteps"]:
+        """Return the cumulative alpha of every noise level, on the CPU."""
+        return training_alphas(self._parts.scheduler_config)
 
     def sample(
         self,

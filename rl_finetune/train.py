@@ -1,20 +1,22 @@
 """Tuning: collect, score, advantages, updates, log, gallery, checkpoint; and once more."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
 
 from data.errors import RewardError, TastemakerError
 from data.files import sha256_of
+from rl_finetune import offline, online
 from rl_finetune.adapter import ADAPTER_FILE
 from rl_finetune.config import TuneConfig
+from rl_finetune.dataset import draw_dataset
 from rl_finetune.gallery import draw_gallery, save_gallery
 from rl_finetune.metrics import IterationMetrics
 from rl_finetune.model_card import make_model_card
-from rl_finetune.online import run_iteration
 from rl_finetune.run_folder import RunFolder
 from rl_finetune.session import Session, open_session
 
@@ -33,7 +35,7 @@ class TuneResult:
     adapter_sha256: str
     """Of the weights' file."""
     iterations: list[IterationMetrics]
-    """In order; rewards and KL are of the policy before that iteration's updates."""
+    """In order."""
     is_main: bool = True
     """This process is the one that talks, where accelerate launched several."""
 
@@ -47,14 +49,14 @@ def tune(
     that finished is left as it is, and where there is none yet it starts. Raises a
     `TastemakerError` for whatever a user can mend.
     """
-    folder = RunFolder(out)
-    folder.check(config, resume=resume)
+    folder = RunFolder(out, config)
+    folder.check(resume=resume)
     session = open_session(config)
     processes = session.processes
     done = folder.checkpoints.load_newest(session.state)
     processes.wait()  # nobody looks any more: the main process may write
     if processes.is_main:
-        folder.write_about(config, processes.device)
+        folder.write_about(processes.device)
         folder.metrics.keep_until(done)
     _train(session, folder, done, progress and processes.is_main)
     if processes.is_main and (done < config.iterations or not folder.adapter.exists()):
@@ -74,6 +76,7 @@ def _train(session: Session, folder: RunFolder, done: int, progress: bool) -> No
     config, is_main = session.config, session.processes.is_main
     if is_main and done == 0:
         _save_gallery(session, folder, 0)
+    iterate = _iterator(session, folder, progress)
     bar = tqdm(
         range(done + 1, config.iterations + 1),
         desc="tune",
@@ -85,7 +88,7 @@ def _train(session: Session, folder: RunFolder, done: int, progress: bool) -> No
     for iteration in bar:
         is_last = iteration == config.iterations
         with _explained(folder, iteration):
-            record = run_iteration(session, iteration)
+            record = iterate(iteration)
             if is_main:
                 folder.metrics.append(record)
             if is_main and (is_last or iteration % config.gallery.every == 0):
@@ -93,6 +96,16 @@ def _train(session: Session, folder: RunFolder, done: int, progress: bool) -> No
             if is_last or iteration % config.checkpoint_every == 0:
                 folder.checkpoints.save(session.state, iteration)
         bar.set_postfix(reward=f"{record.reward:.3f}", kl=f"{record.kl:.2f}")
+
+
+def _iterator(
+    session: Session, folder: RunFolder, progress: bool
+) -> Callable[[int], IterationMetrics]:
+    """Return what runs an iteration of the objective, having drawn what it needs beforehand."""
+    if session.config.objective == "dpok":
+        return partial(online.run_iteration, session)
+    dataset = draw_dataset(session, folder.dataset, progress=progress)
+    return partial(offline.run_iteration, session, dataset)
 
 
 def _save_gallery(session: Session, folder: RunFolder, iteration: int) -> None:

@@ -1,16 +1,15 @@
-"""Updates: gradient steps on one rollout, and what they report."""
+"""DPOK's updates: gradient steps on one rollout, and what they report."""
 
-import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from rl_finetune.config import OptimiserConfig
 from rl_finetune.dpok import Terms, dpok_terms
 from rl_finetune.dpok_config import DpokConfig
-from rl_finetune.policy import DiffusionPolicy
+from rl_finetune.learner import Learner, take_step
 from rl_finetune.processes import Processes
 from rl_finetune.rollout import Rollout, Transitions, make_transitions
 from rl_finetune.steps import ChosenSteps
@@ -32,54 +31,35 @@ class UpdateReport:
     """The transition carries a reward term."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Learner:
-    """What an update changes and how: policy, optimiser, their settings, and who else updates."""
-
-    policy: DiffusionPolicy
-    optimiser: torch.optim.Optimizer
-    dpok: DpokConfig
-    settings: OptimiserConfig
-    processes: Processes
-
-
-def make_optimiser(policy: DiffusionPolicy, settings: OptimiserConfig) -> torch.optim.Optimizer:
-    """Return AdamW on the adapter."""
-    parameters = policy.adapter_parameters().values()
-    return torch.optim.AdamW(
-        parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay
-    )
-
-
-def set_learning_rate(learner: Learner, share_done: float) -> None:
-    """Let the rate fall from its first to its final value; nothing is done at 0, all at 1."""
-    share = 1 + (learner.settings.final_rate - 1) * share_done
-    for group in learner.optimiser.param_groups:
-        group["lr"] = learner.settings.learning_rate * share
-
-
 def update_on_rollout(
     learner: Learner,
     rollout: Rollout,
     advantages: Float[Tensor, "images chosen"],
     chosen: ChosenSteps,
     reference: Float[Tensor, "images chosen channels height width"],
+    dpok: DpokConfig,
 ) -> list[UpdateReport]:
     """Take the iteration's updates, each on its share of the chosen denoising steps."""
     settings = learner.settings
-    has_kl_loss = learner.dpok.kl_in == "loss" and learner.dpok.kl_weight > 0
+    has_kl_loss = dpok.kl_in == "loss" and dpok.kl_weight > 0
     reports: list[UpdateReport] = []
     for _ in range(settings.num_passes):
         for part, columns in chosen.split(settings.num_updates, with_later=has_kl_loss):
             transitions = make_transitions(
                 rollout, advantages[:, columns], part, reference[:, columns]
             )
-            reports.append(update(learner, rollout, transitions, is_on_policy=not reports))
+            report = update(learner, rollout, transitions, dpok, is_on_policy=not reports)
+            reports.append(report)
     return reports
 
 
 def update(
-    learner: Learner, rollout: Rollout, transitions: Transitions, *, is_on_policy: bool
+    learner: Learner,
+    rollout: Rollout,
+    transitions: Transitions,
+    dpok: DpokConfig,
+    *,
+    is_on_policy: bool,
 ) -> UpdateReport:
     """Accumulate the gradient over the transitions and take one optimiser step.
 
@@ -88,24 +68,39 @@ def update(
     another batch shape brings. Raises `FloatingPointError`, with the weights as they were, when
     loss or gradient is not finite.
     """
-    processes = learner.processes
-    parameters = list(learner.policy.adapter_parameters().values())
-    learner.optimiser.zero_grad()
-    terms: list[Terms] = []
-    loss = 0.0
-    for part in transitions.split(learner.settings.batch_size):
-        evaluated = _evaluate(learner, rollout, part, is_on_policy)
-        part_loss = evaluated.loss.sum() / (transitions.num_images * processes.count)
-        part_loss.backward()
-        loss += part_loss.item()
-        terms.append(evaluated)
-    processes.sum_gradients(parameters)
-    loss = processes.sum(loss)
-    norm = torch.nn.utils.clip_grad_norm_(parameters, learner.settings.max_grad_norm).item()
-    if not (math.isfinite(loss) and math.isfinite(norm)):
-        raise FloatingPointError(f"the loss is {loss} and its gradient's norm {norm}")
-    learner.optimiser.step()
+    processes, terms = learner.processes, list[Terms]()
+
+    def losses() -> Iterator[Float[Tensor, ""]]:
+        for part in transitions.split(learner.settings.batch_size):
+            terms.append(_evaluate(learner, rollout, part, dpok, is_on_policy))
+            yield terms[-1].loss.sum() / (transitions.num_images * processes.count)
+
+    loss, norm = take_step(learner, losses())
     return _report(processes, transitions, terms, loss=loss, grad_norm=norm)
+
+
+def _evaluate(
+    learner: Learner, rollout: Rollout, part: Transitions, dpok: DpokConfig, is_on_policy: bool
+) -> Terms:
+    policy = learner.policy
+    prediction = policy.predict(
+        part.latents,
+        rollout.schedule.timesteps[part.indices].to(policy.device),
+        part.condition,
+        guidance=rollout.guidance,
+        gradient=dpok.guidance_gradient,
+    )
+    return dpok_terms(
+        prediction,
+        old=prediction.detach() if is_on_policy else part.old_prediction,
+        reference=part.reference,
+        noise=part.noise,
+        step=rollout.schedule.at(part.indices, policy.device),
+        advantages=part.advantages,
+        policy_weights=part.policy_weights,
+        kl_weights=part.kl_weights,
+        config=dpok,
+    )
 
 
 def _report(
@@ -134,26 +129,4 @@ def _report(
         is_live=is_live > 0,
         indices=indices.long(),
         is_trained=weights > 0,
-    )
-
-
-def _evaluate(learner: Learner, rollout: Rollout, part: Transitions, is_on_policy: bool) -> Terms:
-    policy = learner.policy
-    prediction = policy.predict(
-        part.latents,
-        rollout.schedule.timesteps[part.indices].to(policy.device),
-        part.condition,
-        guidance=rollout.guidance,
-        gradient=learner.dpok.guidance_gradient,
-    )
-    return dpok_terms(
-        prediction,
-        old=prediction.detach() if is_on_policy else part.old_prediction,
-        reference=part.reference,
-        noise=part.noise,
-        step=rollout.schedule.at(part.indices, policy.device),
-        advantages=part.advantages,
-        policy_weights=part.policy_weights,
-        kl_weights=part.kl_weights,
-        config=learner.dpok,
     )

@@ -11,7 +11,7 @@ from feedback_loop.measure import measure_policies
 from feedback_loop.measurements import MeasuredImage, read_measurements
 from feedback_loop.stages import seconds_by_stage
 from feedback_loop.statistics import estimate, gain, order_accuracy
-from rl_finetune.metrics import MetricsFile
+from rl_finetune.metrics import DpokMetrics, MetricsFile
 
 T = TypeVar("T")
 
@@ -42,7 +42,7 @@ def seed_figures(demo: Loop, controls: Loop) -> dict[str, object]:
 
 def _kl(loop: Loop, run: str) -> float:
     """Return the KL to the base per image, in nats: the mean over the last ten iterations."""
-    records = MetricsFile(loop.workspace.runs / run / "metrics.jsonl").read()
+    records = MetricsFile(loop.workspace.runs / run / "metrics.jsonl", DpokMetrics).read()
     return fmean(record.kl for record in records[-10:])
 
 

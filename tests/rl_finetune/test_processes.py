@@ -12,7 +12,7 @@ import torch
 from data.config_file import load_yaml
 from data.errors import ConfigError
 from rl_finetune.config import TuneConfig
-from rl_finetune.metrics import MetricsFile
+from rl_finetune.metrics import DpokMetrics, MetricsFile
 from rl_finetune.online import run_iteration
 from rl_finetune.processes import Processes
 from rl_finetune.session import open_session
@@ -105,7 +105,7 @@ def test_a_run_of_two_processes_is_written_once_and_resumes(folder):
     assert first.stdout.count("adapter: two/adapter") == 1
     again = launch_two([*command, "--iterations", "3", "--resume"], folder)
     assert "in 3 iterations and 12 images" in again.stdout
-    two = MetricsFile(Path("two/metrics.jsonl")).read()
+    two = MetricsFile(Path("two/metrics.jsonl"), DpokMetrics).read()
     assert [record.iteration for record in two] == [1, 2, 3]
     for ours, theirs in zip(two, one, strict=False):
         for name in ("reward", "kl", "loss", "grad_norm", "value_loss"):
@@ -114,5 +114,5 @@ def test_a_run_of_two_processes_is_written_once_and_resumes(folder):
 
 def test_images_that_cannot_be_shared_evenly_are_refused(monkeypatch):
     monkeypatch.setattr(Processes, "count", 3)
-    with pytest.raises(ConfigError, match=r"4 images an iteration .* by 3 processes; expected"):
-        Processes().share(4)
+    with pytest.raises(ConfigError, match="4 images cannot be shared evenly by 3 processes"):
+        Processes().share(4, "images")

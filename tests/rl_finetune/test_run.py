@@ -12,7 +12,7 @@ from data.records import Policy
 from data.workspace import Workspace
 from rl_finetune.adapter import ADAPTER_FILE
 from rl_finetune.config import TuneConfig
-from rl_finetune.metrics import MetricsFile
+from rl_finetune.metrics import DpokMetrics, MetricsFile
 from rl_finetune.run import main, resolve_names
 
 REWARD = """
@@ -37,7 +37,7 @@ def start(arguments, folder):
 
 
 def wait_for_iterations(process, metrics, num):
-    while process.poll() is None and len(MetricsFile(metrics).read()) < num:
+    while process.poll() is None and len(MetricsFile(metrics, DpokMetrics).read()) < num:
         time.sleep(0.02)
     assert process.poll() is None, process.communicate()[1]
 
@@ -62,7 +62,7 @@ def test_a_killed_run_of_another_kind_of_model_goes_on_as_if_it_was_not(
     output, errors = resumed.communicate()
     assert resumed.returncode == 0, errors
     assert "adapter: run/adapter" in output
-    records = MetricsFile(tmp_path / "run" / "metrics.jsonl").read()
+    records = MetricsFile(tmp_path / "run" / "metrics.jsonl", DpokMetrics).read()
     assert [record.iteration for record in records] == list(range(1, 13))
 
     monkeypatch.chdir(tmp_path)

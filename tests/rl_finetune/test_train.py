@@ -17,7 +17,7 @@ from rl_finetune.config import (
     TuneConfig,
 )
 from rl_finetune.dpok_config import AdvantageConfig, DpokConfig, ValueConfig
-from rl_finetune.metrics import MetricsFile
+from rl_finetune.metrics import DpokMetrics, MetricsFile
 from rl_finetune.train import TrainingDiverged, tune
 
 REWARDS = """
@@ -122,10 +122,10 @@ def test_iterations_after_the_checkpoint_are_not_doubled(config):
     config = dataclasses.replace(config, checkpoint_every=5)
     with pytest.raises(RewardError, match=r"iteration 3: .*there is no checkpoint yet"):
         run(config, "run")
-    assert len(MetricsFile(Path("run/metrics.jsonl")).read()) == 2
+    assert len(MetricsFile(Path("run/metrics.jsonl"), DpokMetrics).read()) == 2
     with pytest.raises(RewardError, match="iteration 3"):
         run(config, "run", resume=True)
-    assert len(MetricsFile(Path("run/metrics.jsonl")).read()) == 2
+    assert len(MetricsFile(Path("run/metrics.jsonl"), DpokMetrics).read()) == 2
 
 
 def test_a_reward_that_breaks_names_iteration_and_checkpoint(config):

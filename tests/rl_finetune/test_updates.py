@@ -5,18 +5,13 @@ import torch
 
 from rl_finetune.config import OptimiserConfig
 from rl_finetune.dpok_config import DpokConfig
+from rl_finetune.learner import Learner, make_optimiser, set_learning_rate
 from rl_finetune.processes import Processes
 from rl_finetune.reference import reference_predictions, rollout_kl
 from rl_finetune.rollout import collect, make_transitions
 from rl_finetune.stable_diffusion import StableDiffusionPolicy
 from rl_finetune.steps import ChosenSteps
-from rl_finetune.updates import (
-    Learner,
-    make_optimiser,
-    set_learning_rate,
-    update,
-    update_on_rollout,
-)
+from rl_finetune.updates import update, update_on_rollout
 
 OF_IMAGES = torch.tensor([1.0, -1.0, 0.5])
 ADVANTAGES = OF_IMAGES[:, None].expand(3, 3)
@@ -28,12 +23,11 @@ CHOSEN = ChosenSteps(
 )
 
 
-def make_learner(policy, *, dpok=None, optimiser=None, **settings):
+def make_learner(policy, *, optimiser=None, **settings):
     config = OptimiserConfig(**settings)
     return Learner(
         policy=policy,
         optimiser=optimiser or make_optimiser(policy, config),
-        dpok=dpok or DpokConfig(),
         settings=config,
         processes=Processes(),
     )
@@ -74,13 +68,13 @@ def test_before_the_first_update_the_ratio_is_one_and_the_kl_zero(
         str(base), rank=2, precision=precision, gradient_checkpointing=checkpointing
     )
     dpok = DpokConfig(guidance_gradient=gradient)
-    learner = make_learner(policy, dpok=dpok, batch_size=batch_size)
+    learner = make_learner(policy, batch_size=batch_size)
     rollout = roll_out(policy, prompts, guidance)
     reference = reference_predictions(policy, rollout, CHOSEN.indices, batch_size)
     kl = rollout_kl(rollout, CHOSEN.indices, reference)
     assert kl.max() < (1e-8 if precision == "fp32" else 1e-3)
     transitions = make_transitions(rollout, ADVANTAGES, CHOSEN, reference)
-    report = update(learner, rollout, transitions, is_on_policy=True)
+    report = update(learner, rollout, transitions, dpok, is_on_policy=True)
     assert report.grad_norm > 0
     assert report.ratio.eq(1).all()
     assert not report.is_clipped.any()
@@ -89,7 +83,7 @@ def test_before_the_first_update_the_ratio_is_one_and_the_kl_zero(
 
 def gradient_of(policy, rollout, transitions, **options):
     learner = make_learner(policy, max_grad_norm=1e9, learning_rate=1e-30, **options)
-    report = update(learner, rollout, transitions, is_on_policy=True)
+    report = update(learner, rollout, transitions, DpokConfig(), is_on_policy=True)
     gradients = [p.grad.flatten() for p in policy.adapter_parameters().values()]
     return report.loss, torch.cat(gradients)
 
@@ -132,7 +126,7 @@ def test_every_adapter_weight_and_nothing_else_changes(policy, prompts):
     learner = make_learner(policy, num_updates=2, num_passes=2)
     rollout = roll_out(policy, prompts)
     reference = reference_predictions(policy, rollout, CHOSEN.indices, 48)
-    reports = update_on_rollout(learner, rollout, ADVANTAGES, CHOSEN, reference)
+    reports = update_on_rollout(learner, rollout, ADVANTAGES, CHOSEN, reference, DpokConfig())
     assert len(reports) == 4
     assert [report.indices.tolist() for report in reports[:2]] == [[0, 3, 1, 3, 2, 3], [2, 2, 0]]
     after = frozen_weights(policy)
@@ -144,11 +138,11 @@ def test_every_adapter_weight_and_nothing_else_changes(policy, prompts):
 def test_an_update_makes_good_images_likelier_and_bad_ones_less(policy, prompts, disturb):
     disturb(policy)
     dpok = DpokConfig(kl_weight=0.0, clip_nats=10.0)
-    learner = make_learner(policy, dpok=dpok, learning_rate=1e-3)
+    learner = make_learner(policy, learning_rate=1e-3)
     rollout = roll_out(policy, prompts)
     transitions = make_all(policy, rollout)
-    update(learner, rollout, transitions, is_on_policy=True)
-    report = update(learner, rollout, transitions, is_on_policy=False)
+    update(learner, rollout, transitions, dpok, is_on_policy=True)
+    report = update(learner, rollout, transitions, dpok, is_on_policy=False)
     ratio = report.ratio.log().reshape(3, 3)[:, :2].sum(1)
     assert (ratio * OF_IMAGES).sum() > 0
     assert ratio[0] > 0 > ratio[1]
@@ -157,10 +151,12 @@ def test_an_update_makes_good_images_likelier_and_bad_ones_less(policy, prompts,
 def test_the_kl_term_pulls_towards_the_base(policy, prompts, disturb):
     disturb(policy)
     dpok = DpokConfig(reward_weight=0.0, kl_weight=1.0)
-    learner = make_learner(policy, dpok=dpok, learning_rate=1e-2)
+    learner = make_learner(policy, learning_rate=1e-2)
     rollout = roll_out(policy, prompts)
     transitions = make_all(policy, rollout)
-    losses = [update(learner, rollout, transitions, is_on_policy=False).loss for _ in range(10)]
+    losses = [
+        update(learner, rollout, transitions, dpok, is_on_policy=False).loss for _ in range(10)
+    ]
     assert all(after < before for before, after in itertools.pairwise(losses))
 
 
@@ -170,7 +166,7 @@ def test_a_loss_that_is_not_finite_leaves_the_weights_alone(policy, prompts):
     reference = reference_predictions(policy, rollout, CHOSEN.indices, 48)
     transitions = make_transitions(rollout, ADVANTAGES * torch.inf, CHOSEN, reference)
     with pytest.raises(FloatingPointError, match="the loss is"):
-        update(make_learner(policy), rollout, transitions, is_on_policy=True)
+        update(make_learner(policy), rollout, transitions, DpokConfig(), is_on_policy=True)
     after = policy.adapter_parameters().values()
     assert all(torch.equal(a, b) for a, b in zip(after, before, strict=True))
 
@@ -203,7 +199,6 @@ def test_the_gradient_is_that_of_the_expected_reward(linear_policy, prompts, is_
     (parameter,) = policy.adapter_parameters().values()
     learner = make_learner(
         policy,
-        dpok=DpokConfig(kl_weight=0.0),
         optimiser=torch.optim.SGD([parameter], lr=1.0),
         max_grad_norm=1e9,
         batch_size=10**6,
@@ -211,7 +206,8 @@ def test_the_gradient_is_that_of_the_expected_reward(linear_policy, prompts, is_
     transitions = make_transitions(
         rollout, (rewards - rewards.mean())[:, None].expand_as(steps), chosen, reference
     )
-    update(learner, rollout, transitions, is_on_policy=is_on_policy)
+    dpok = DpokConfig(kl_weight=0.0)
+    update(learner, rollout, transitions, dpok, is_on_policy=is_on_policy)
     assert parameter.item() - bias == pytest.approx((high - low) / 0.2, rel=0.1)
 
 

@@ -1,0 +1,68 @@
+"""From what an iteration drew to the numbers it reports, of all processes' images together."""
+
+import math
+from typing import TypedDict
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from data.records import Prompt
+from rl_finetune.drawing import Drawn
+from rl_finetune.plan import IterationPlan
+from rl_finetune.processes import Processes
+
+
+class ImageSummary(TypedDict):
+    """The fields of `IterationMetrics` that an iteration's images decide."""
+
+    reward: float
+    reward_std: float
+    reward_by_prompt: dict[str, float]
+    watched: dict[str, float]
+    kl: float
+    kl_by_step: list[float | None]
+    seconds_sample: float
+    seconds_score: float
+
+
+def summarise_images(
+    processes: Processes,
+    plan: IterationPlan,
+    drawn: Drawn,
+    *,
+    kl: Float[Tensor, "images chosen"],
+    indices: Int[Tensor, "images chosen"],
+    weights: Float[Tensor, " chosen"],
+) -> ImageSummary:
+    """Gather and summarise; `kl` is at the steps `indices`, each to count `weights` times."""
+    rewards = processes.gather(drawn.rewards)
+    kl, indices = processes.gather(kl), processes.gather(indices)
+    return {
+        "reward": rewards.mean().item(),
+        "reward_std": rewards.std(unbiased=False).item(),
+        "reward_by_prompt": _mean_by_prompt(plan.prompts, rewards),
+        "watched": {
+            name: processes.gather(values).mean().item() for name, values in drawn.watched.items()
+        },
+        "kl": (kl @ weights).mean().item(),
+        "kl_by_step": mean_by_step(
+            kl.flatten(), indices.flatten(), drawn.rollout.schedule.num_steps
+        ),
+        "seconds_sample": drawn.seconds_sample,
+        "seconds_score": drawn.seconds_score,
+    }
+
+
+def mean_by_step(
+    values: Float[Tensor, " batch"], indices: Int[Tensor, " batch"], num_steps: int
+) -> list[float | None]:
+    """Return the mean of each step's values; none where it has none."""
+    groups = [values[indices == index] for index in range(num_steps)]
+    return [group.mean().item() if len(group) else None for group in groups]
+
+
+def _mean_by_prompt(prompts: list[Prompt], rewards: Float[Tensor, " images"]) -> dict[str, float]:
+    by_prompt: dict[str, list[float]] = {}
+    for prompt, reward in zip(prompts, rewards.tolist(), strict=True):
+        by_prompt.setdefault(prompt.text, []).append(reward)
+    return {text: math.fsum(r) / len(r) for text, r in by_prompt.items()}
