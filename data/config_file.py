@@ -42,22 +42,25 @@ def parse(
     prog: str,
     description: str,
     default: ConfigT | None = None,
+    presets: Path | None = None,
 ) -> ConfigT:
     """Read `[CONFIG.yaml] [--section.field value ...]` into a configuration.
 
-    Options the class requires may come from either place. `--help` prints the fields with their
+    In the file's place may stand the name, without .yaml, of one in the folder `presets`. Options
+    the class requires may come from either place. `--help` prints the fields with their
     docstrings and, after a file, that file's values, and exits 0. Every mistake is a `ConfigError`.
     """
     options = list(argv)
     if options and not options[0].startswith("-"):
-        default = _with_file(cls, default, Path(options.pop(0)), prog)
+        path = _find_file(options.pop(0), presets, prog)
+        default = _with_file(cls, default, path)
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
             return tyro.cli(
                 cls,
                 args=options,
-                prog=f"{prog} [CONFIG.yaml]",
+                prog=f"{prog} [CONFIG.yaml{'' if presets is None else ' | PRESET'}]",
                 description=description,
                 default=tyro.MISSING_NONPROP if default is None else default,
                 config=(tyro.conf.EnumChoicesFromValues, tyro.conf.AvoidSubcommands),
@@ -68,12 +71,21 @@ def parse(
         raise ConfigError(f"{_shorten(said.getvalue())} (see {prog} --help)") from None
 
 
-def _with_file(cls: type[ConfigT], default: ConfigT | None, path: Path, prog: str) -> ConfigT:
+def _find_file(name: str, presets: Path | None, prog: str) -> Path:
+    """Return the file that a command line's first word names, which need not exist yet."""
+    if Path(name).suffix in (".yaml", ".yml"):
+        return Path(name)
+    known = [] if presets is None else sorted(path.stem for path in presets.glob("*.yaml"))
+    if presets is not None and name in known:
+        return presets / f"{name}.yaml"
+    or_preset = f", a preset ({', '.join(known)})" if known else ""
+    raise ConfigError(
+        f"expected a .yaml file{or_preset} or an option, got {name!r}; see {prog} --help"
+    )
+
+
+def _with_file(cls: type[ConfigT], default: ConfigT | None, path: Path) -> ConfigT:
     """Lay the file's values over the defaults, leaving holes for what only options can tell."""
-    if path.suffix not in (".yaml", ".yml"):
-        raise ConfigError(
-            f"expected a .yaml file or an option, got {str(path)!r}; see {prog} --help"
-        )
     given = read_mapping(path)
     if default is not None:
         given = _laid_over(unstructure(default), given)

@@ -3,6 +3,7 @@
 import dataclasses
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from data.workspace import Workspace
     from rl_finetune.train import TuneResult
 
+_PRESETS = Path(__file__).parent / "presets"
 _PROG = "python -m rl_finetune.run"
 _DESCRIPTION = "Tune a text-to-image policy towards a reward, with DPOK or a supervised baseline."
 
@@ -55,12 +57,14 @@ def main() -> None:
 
 
 def _parse(argv: list[str]) -> RunArguments:
-    arguments = parse(RunArguments, argv, prog=_PROG, description=_DESCRIPTION)
+    read = partial(
+        parse, RunArguments, argv, prog=_PROG, description=_DESCRIPTION, presets=_PRESETS
+    )
+    arguments = read()
     if arguments.resume and arguments.out is not None:
         saved = arguments.out / "config.yaml"
         if saved.is_file():
-            default = load_yaml(RunArguments, saved)
-            return parse(RunArguments, argv, prog=_PROG, description=_DESCRIPTION, default=default)
+            return read(default=load_yaml(RunArguments, saved))
     return arguments
 
 
