@@ -1,5 +1,6 @@
 """What the documents say is so: links lead somewhere, commands exist, versions agree."""
 
+import json
 import re
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.taste.tables import make_tables
 from feedback_loop.__main__ import COMMANDS
 
 ROOT = Path(__file__).parents[2]
@@ -22,6 +24,11 @@ def test_links_within_the_project_lead_somewhere(document):
     for target in LINK.findall(document.read_text(encoding="utf-8")):
         if not target.startswith(("http://", "https://")):
             assert (document.parent / target).exists(), f"{document.name} links to {target}"
+
+
+def test_the_results_are_those_on_file():
+    seeds = json.loads((ROOT / "benchmarks/results/taste.json").read_text("utf-8"))["seeds"]
+    assert make_tables(seeds) in (ROOT / "docs/results.md").read_text("utf-8")
 
 
 def test_the_readme_names_the_python_that_is_required():
