@@ -51,6 +51,7 @@ def take_step(learner: Learner, losses: Iterable[Float[Tensor, ""]]) -> tuple[fl
     for loss in losses:
         loss.backward()
         total += loss.item()
+        del loss  # its graph, before the next one is made
     learner.processes.sum_gradients(parameters)
     total = learner.processes.sum(total)
     norm = torch.nn.utils.clip_grad_norm_(parameters, learner.settings.max_grad_norm).item()

@@ -8,7 +8,6 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from rl_finetune.denoising import PredictionType
 from rl_finetune.dpok_config import GuidanceGradient
 from rl_finetune.schedule import Schedule
 
@@ -27,17 +26,24 @@ class DiffusionPolicy(Protocol):
         """Channels, height and width of the latents of one image."""
         ...
 
-    @property
-    def prediction_type(self) -> PredictionType:
-        """What the network predicts."""
-        ...
-
     def schedule(self, num_steps: int, eta: float) -> Schedule:
         """Return the coefficients of `num_steps` denoising steps."""
         ...
 
-    def training_alphas(self) -> Float[Tensor, " timesteps"]:
-        """Return the cumulative alpha of every noise level that the network was trained on."""
+    @property
+    def num_noise_levels(self) -> int:
+        """Number of timesteps that the network was trained on."""
+        ...
+
+    def add_noise(
+        self,
+        latents: Float[Tensor, "batch channels height width"],
+        noise: Float[Tensor, "batch channels height width"],
+        timesteps: Int[Tensor, " batch"],
+    ) -> tuple[
+        Float[Tensor, "batch channels height width"], Float[Tensor, "batch channels height width"]
+    ]:
+        """Return clean latents made noisy, and what the network should say of them."""
         ...
 
     def encode_prompts(self, prompts: list[str]) -> Float[Tensor, "batch tokens features"]:

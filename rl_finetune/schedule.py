@@ -54,21 +54,6 @@ class Schedule:
         )
 
 
-def prediction_type_of(config: Mapping[str, Any]) -> PredictionType:
-    """Return what a scheduler's config says the network predicts."""
-    kind = config.get("prediction_type", "epsilon")
-    if kind not in PREDICTION_TYPES:
-        raise PolicyError(
-            f"the scheduler's prediction_type is {kind!r}; supported are {PREDICTION_TYPES}"
-        )
-    return kind
-
-
-def training_alphas(config: Mapping[str, Any]) -> Float[Tensor, " timesteps"]:
-    """Return the cumulative alpha of every noise level that the network was trained on."""
-    return cast(DDIMScheduler, DDIMScheduler.from_config(dict(config))).alphas_cumprod
-
-
 def make_schedule(config: Mapping[str, Any], *, num_steps: int, eta: float) -> Schedule:
     """Read a scheduler's config into the coefficients of `num_steps` steps; eta in [0, 1].
 
@@ -88,7 +73,7 @@ def make_schedule(config: Mapping[str, Any], *, num_steps: int, eta: float) -> S
     # In the order and precision of DDIMScheduler, so that images agree with plain diffusers.
     variance = (1 - alpha_prev) / (1 - alpha) * (1 - alpha / alpha_prev)
     sigma = eta * variance**0.5
-    kind = prediction_type_of(config)
+    kind: PredictionType = config.get("prediction_type", "epsilon")
     return Schedule(
         timesteps=timesteps,
         alpha=alpha,
@@ -105,6 +90,11 @@ def _refuse_unsuitable(config: Mapping[str, Any], num_steps: int) -> None:
     if config.get("_class_name", "DDIMScheduler") not in family:
         raise PolicyError(
             f"the scheduler is a {config['_class_name']}; expected one that DDIM can stand in for"
+        )
+    kind = config.get("prediction_type", "epsilon")
+    if kind not in PREDICTION_TYPES:
+        raise PolicyError(
+            f"the scheduler's prediction_type is {kind!r}; supported are {PREDICTION_TYPES}"
         )
     for name in ("clip_sample", "thresholding"):
         if config.get(name, False):

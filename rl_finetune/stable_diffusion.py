@@ -5,20 +5,21 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 import torch
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from data.errors import PolicyError
 from rl_finetune import adapter as lora
 from rl_finetune.config import Precision
-from rl_finetune.denoising import PredictionType
 from rl_finetune.distinct import distinct_rows
 from rl_finetune.dpok_config import GuidanceGradient
 from rl_finetune.pretrained import StableDiffusionParts, open_parts
 from rl_finetune.sampling import sample_images
-from rl_finetune.schedule import Schedule, make_schedule, prediction_type_of, training_alphas
+from rl_finetune.schedule import Schedule, make_schedule
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ class StableDiffusionPolicy:
     def __init__(self, parts: StableDiffusionParts, *, precision: Precision = "fp32") -> None:
         self._parts = parts
         self._precision = precision
+        self._noiser = cast(DDIMScheduler, DDIMScheduler.from_config(parts.scheduler_config))
         self._encoded: dict[str, Tensor] = {}
 
     @classmethod
@@ -84,18 +86,29 @@ class StableDiffusionPolicy:
         scale = 2 ** (len(self._parts.vae.config["block_out_channels"]) - 1)
         return self.latent_shape[1] * scale, self.latent_shape[2] * scale
 
-    @property
-    def prediction_type(self) -> PredictionType:
-        """What the UNet predicts."""
-        return prediction_type_of(self._parts.scheduler_config)
-
     def schedule(self, num_steps: int, eta: float) -> Schedule:
         """Return the coefficients of DDIM with this model's scheduler config."""
         return make_schedule(self._parts.scheduler_config, num_steps=num_steps, eta=eta)
 
-    def training_alphas(self) -> Float[Tensor, " timesteps"]:
-        """Return the cumulative alpha of every noise level, on the CPU."""
-        return training_alphas(self._parts.scheduler_config)
+    @property
+    def num_noise_levels(self) -> int:
+        """Number of timesteps that the UNet was trained on."""
+        return self._noiser.config["num_train_timesteps"]
+
+    def add_noise(
+        self,
+        latents: Float[Tensor, "batch channels height width"],
+        noise: Float[Tensor, "batch channels height width"],
+        timesteps: Int[Tensor, " batch"],
+    ) -> tuple[
+        Float[Tensor, "batch channels height width"], Float[Tensor, "batch channels height width"]
+    ]:
+        """Return clean latents made noisy, and what the UNet should say of them: e or v."""
+        levels = cast(torch.IntTensor, timesteps)  # what diffusers calls any integers
+        noisy = self._noiser.add_noise(latents, noise, levels)
+        if self._noiser.config["prediction_type"] == "v_prediction":
+            return noisy, self._noiser.get_velocity(latents, noise, levels)
+        return noisy, noise
 
     def sample(
         self,

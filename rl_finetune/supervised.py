@@ -44,7 +44,7 @@ def supervised_terms(
 
     Args:
         prediction: What the policy predicts for noisy latents, without guidance, with gradient.
-        target: What it should predict, see `noising.training_target`.
+        target: What it should predict, the noise or the velocity.
         reference: What the base predicts.
         rewards: r of each image.
         objective: Which of the three.

@@ -1,7 +1,6 @@
 """Updates of the supervised baselines: a batch of images, noised, and one gradient step."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -10,7 +9,6 @@ from torch import Tensor
 
 from rl_finetune.dataset import Dataset
 from rl_finetune.learner import Learner, take_step
-from rl_finetune.noising import add_noise, training_target
 from rl_finetune.supervised import SupervisedTerms, supervised_terms
 from rl_finetune.supervised_config import SupervisedConfig, SupervisedObjective
 
@@ -62,18 +60,16 @@ def update_on_dataset(
 ) -> SupervisedReport:
     """Take one step; each process looks at its share of the batch."""
     processes, size = learner.processes, config.batch_size
-    alphas = learner.policy.training_alphas()
-    batch = draw_batch(rng, dataset, size=size, num_levels=len(alphas))
+    batch = draw_batch(rng, dataset, size=size, num_levels=learner.policy.num_noise_levels)
     ours = torch.arange(size)[processes.share(size, "images an update (supervised.batch_size)")]
     terms = list[SupervisedTerms]()
 
-    def losses() -> Iterator[Float[Tensor, ""]]:
-        for rows in ours.split(learner.settings.batch_size):
-            part = batch.of(rows)
-            terms.append(_evaluate(learner, dataset, part, alphas, objective, config.gamma))
-            yield terms[-1].loss.sum() / size
+    def loss_of(rows: Int[Tensor, " rows"]) -> Float[Tensor, ""]:
+        evaluated = _evaluate(learner, dataset, batch.of(rows), objective, config.gamma)
+        terms.append(replace(evaluated, loss=evaluated.loss.detach()))
+        return evaluated.loss.sum() / size
 
-    loss, norm = take_step(learner, losses())
+    loss, norm = take_step(learner, map(loss_of, ours.split(learner.settings.batch_size)))
     weight, denoising, penalty = (
         processes.sum(torch.cat([getattr(part, name) for part in terms]).sum().item()) / size
         for name in ("weight", "denoising", "penalty")
@@ -87,23 +83,22 @@ def _evaluate(
     learner: Learner,
     dataset: Dataset,
     batch: Batch,
-    alphas: Float[Tensor, " levels"],
     objective: SupervisedObjective,
     gamma: float,
 ) -> SupervisedTerms:
-    policy, levels = learner.policy, batch.levels
-    latents, noise, alpha = (
+    policy = learner.policy
+    latents, noise, timesteps = (
         tensor.to(policy.device)
-        for tensor in (dataset.latents[batch.images], batch.noise, alphas[levels])
+        for tensor in (dataset.latents[batch.images], batch.noise, batch.levels)
     )
-    noisy, timesteps = add_noise(latents, noise, alpha), levels.to(policy.device)
+    noisy, target = policy.add_noise(latents, noise, timesteps)
     condition = policy.encode_prompts([dataset.texts[image] for image in batch.images.tolist()])
     prediction = policy.predict(noisy, timesteps, condition, guidance=1.0)
     with torch.no_grad(), policy.reference():
         reference = policy.predict(noisy, timesteps, condition, guidance=1.0)
     return supervised_terms(
         prediction,
-        target=training_target(latents, noise, alpha, policy.prediction_type),
+        target=target,
         reference=reference,
         rewards=dataset.rewards[batch.images].to(policy.device),
         objective=objective,

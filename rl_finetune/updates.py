@@ -1,7 +1,6 @@
 """DPOK's updates: gradient steps on one rollout, and what they report."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -70,12 +69,13 @@ def update(
     """
     processes, terms = learner.processes, list[Terms]()
 
-    def losses() -> Iterator[Float[Tensor, ""]]:
-        for part in transitions.split(learner.settings.batch_size):
-            terms.append(_evaluate(learner, rollout, part, dpok, is_on_policy))
-            yield terms[-1].loss.sum() / (transitions.num_images * processes.count)
+    def loss_of(part: Transitions) -> Float[Tensor, ""]:
+        evaluated = _evaluate(learner, rollout, part, dpok, is_on_policy)
+        terms.append(replace(evaluated, loss=evaluated.loss.detach()))
+        return evaluated.loss.sum() / (transitions.num_images * processes.count)
 
-    loss, norm = take_step(learner, losses())
+    parts = transitions.split(learner.settings.batch_size)
+    loss, norm = take_step(learner, map(loss_of, parts))
     return _report(processes, transitions, terms, loss=loss, grad_norm=norm)
 
 

@@ -96,14 +96,14 @@ class LinearPolicy:
 
     device = torch.device("cpu")
     latent_shape = (1, 2, 2)
-    prediction_type = "epsilon"
+    num_noise_levels = 4
 
     def schedule(self, num_steps, eta):
         # Four noisy steps; the last one has no noise and does not depend on the prediction.
         config = {"num_train_timesteps": 4, "trained_betas": [0.2, 0.4, 0.5, 0.6]}
         return make_schedule(config | {"set_alpha_to_one": False}, num_steps=num_steps, eta=eta)
 
-    def training_alphas(self):
+    def add_noise(self, latents, noise, timesteps):
         raise NotImplementedError
 
     def encode_prompts(self, prompts):

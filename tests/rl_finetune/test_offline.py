@@ -7,8 +7,10 @@ import torch
 from safetensors.torch import load_file
 
 from data.errors import PolicyError
+from rl_finetune import denoising
 from rl_finetune.config import GalleryConfig, LoraConfig, SamplingConfig, TuneConfig
 from rl_finetune.dataset import Dataset
+from rl_finetune.stable_diffusion import StableDiffusionPolicy
 from rl_finetune.supervised_config import SupervisedConfig
 from rl_finetune.supervised_updates import draw_batch
 from rl_finetune.train import tune
@@ -110,6 +112,19 @@ def test_a_damaged_draw_is_named(config):
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(PolicyError, match=r"000001\.safetensors cannot be read; delete it"):
         run(dataclasses.replace(config, iterations=4), "run", resume=True)
+
+
+@pytest.mark.parametrize("name", ["base", "v_base"])
+def test_a_network_that_says_the_target_denoises_exactly(name, request):
+    policy = StableDiffusionPolicy.open(str(request.getfixturevalue(name)))
+    schedule = policy.schedule(4, 1.0)
+    step = schedule.at(torch.arange(1, 4), policy.device)
+    draws = [torch.Generator().manual_seed(seed) for seed in (0, 1)]
+    latents, noise = (torch.randn(3, *policy.latent_shape, generator=g) for g in draws)
+    noisy, target = policy.add_noise(latents, noise, schedule.timesteps[1:])
+    denoised, found = denoising.denoised_and_noise(noisy, target, step)
+    torch.testing.assert_close(denoised, latents, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(found, noise, rtol=1e-3, atol=1e-3)
 
 
 def test_a_batch_covers_images_and_noise_levels():

@@ -1,4 +1,6 @@
 import itertools
+import weakref
+from typing import ClassVar
 
 import pytest
 import torch
@@ -216,3 +218,38 @@ def test_the_rate_falls_from_its_first_value_to_its_last(policy, share_done, rat
     learner = make_learner(policy, learning_rate=2e-3, final_rate=0.1)
     set_learning_rate(learner, share_done)
     assert [group["lr"] for group in learner.optimiser.param_groups] == pytest.approx([rate])
+
+
+class Token:
+    """Lives as long as the graph that holds it."""
+
+
+class Mark(torch.autograd.Function):
+    tokens: ClassVar[list] = []
+
+    @staticmethod
+    def forward(ctx, prediction):
+        ctx.token = Token()
+        Mark.tokens.append(weakref.ref(ctx.token))
+        return prediction.clone()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient
+
+
+def test_no_graph_outlives_its_backward_pass(policy, prompts, disturb):
+    """What is kept for the report must not keep a micro-batch's activations."""
+    disturb(policy)
+    rollout = roll_out(policy, prompts)
+    transitions = make_all(policy, rollout)
+    alive, predict = [], policy.predict
+
+    def watched(*arguments, **options):
+        alive.append(sum(token() is not None for token in Mark.tokens))
+        return Mark.apply(predict(*arguments, **options))
+
+    policy.predict = watched
+    learner = make_learner(policy, batch_size=3)
+    update(learner, rollout, transitions, DpokConfig(), is_on_policy=False)
+    assert alive == [0, 0, 0]
