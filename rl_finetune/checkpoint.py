@@ -4,7 +4,7 @@ A checkpoint is a folder checkpoints/<iteration>/ with state.pt and the adapter 
 (so that it also serves as `--adapter`). It is written aside and renamed; the newest two are kept.
 Prompts, image seeds and trained steps are functions of the run's seed and the iteration, so no
 generator of ours has a state to keep; those of torch, numpy and Python, which a user's reward may
-draw from, are kept.
+draw from, are kept, of each process.
 """
 
 import io

@@ -9,13 +9,9 @@ from data.files import write_atomically
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class IterationMetrics:
-    """One iteration, whatever the objective. Rewards and KL are of the images it sampled."""
+class ImageMetrics:
+    """What an iteration's images say of the policy that they were sampled from."""
 
-    iteration: int
-    """Counted from 1."""
-    num_images: int
-    """Images whose rewards were trained on, in all iterations so far."""
     reward: float
     """Mean over the iteration's images."""
     reward_std: float
@@ -27,12 +23,22 @@ class IterationMetrics:
     """KL to the base in nats, summed over steps and averaged over images."""
     kl_by_step: list[float | None]
     """Mean KL of each denoising step in nats; none where none was drawn."""
+    seconds_sample: float
+    seconds_score: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IterationMetrics(ImageMetrics):
+    """One iteration, whatever the objective."""
+
+    iteration: int
+    """Counted from 1."""
+    num_images: int
+    """Images whose rewards were trained on, in all iterations so far."""
     loss: float
     """Mean over updates."""
     grad_norm: float
     """Mean over updates, before clipping to max_grad_norm."""
-    seconds_sample: float
-    seconds_score: float
     seconds_update: float
 
 

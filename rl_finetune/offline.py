@@ -1,5 +1,6 @@
 """One iteration of a supervised baseline: updates on the dataset, and what has become of it."""
 
+from dataclasses import asdict
 from statistics import fmean
 
 import numpy as np
@@ -45,7 +46,7 @@ def run_iteration(session: Session, dataset: Dataset, iteration: int) -> Supervi
         weights=torch.ones(steps.shape[1]),
     )
     return SupervisedMetrics(
-        **summary,
+        **asdict(summary),
         iteration=iteration,
         num_images=len(dataset.rewards),
         loss=fmean(report.loss for report in reports),

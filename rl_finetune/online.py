@@ -1,6 +1,6 @@
 """One iteration of DPOK: draw, compare with the base, advantages, updates, record."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from statistics import fmean
 
 import numpy as np
@@ -12,14 +12,14 @@ from rl_finetune.advantages import compute_advantages
 from rl_finetune.dpok import penalised_rewards
 from rl_finetune.drawing import Drawn, draw
 from rl_finetune.learner import set_learning_rate
-from rl_finetune.metrics import DpokMetrics
+from rl_finetune.metrics import DpokMetrics, ImageMetrics
 from rl_finetune.plan import plan_iteration
 from rl_finetune.reference import reference_predictions, rollout_kl, rollout_log_ratio
 from rl_finetune.rollout import Rollout
 from rl_finetune.session import Session
 from rl_finetune.steps import ChosenSteps, choose_steps
 from rl_finetune.stopwatch import Stopwatch
-from rl_finetune.summaries import ImageSummary, mean_by_step, summarise_images
+from rl_finetune.summaries import mean_by_step, summarise_images
 from rl_finetune.updates import UpdateReport, update_on_rollout
 
 
@@ -48,7 +48,7 @@ def run_iteration(session: Session, iteration: int) -> DpokMetrics:
         advantages,
         chosen,
         reference,
-        replace(config.dpok, kl_weight=kl_weight, target_kl=None),
+        replace(config.dpok, kl_weight=kl_weight),
     )
     summary = summarise_images(
         processes,
@@ -58,7 +58,7 @@ def run_iteration(session: Session, iteration: int) -> DpokMetrics:
         indices=chosen.indices,
         weights=chosen.kl_weights,
     )
-    session.kl_weight.steer(summary["kl"])
+    session.kl_weight.steer(summary.kl)
     return _make_record(
         summary,
         reports,
@@ -107,7 +107,7 @@ def _advantages_by_step(
 
 
 def _make_record(
-    summary: ImageSummary,
+    summary: ImageMetrics,
     reports: list[UpdateReport],
     *,
     iteration: int,
@@ -122,7 +122,7 @@ def _make_record(
         for name in ("ratio", "is_clipped", "is_live", "indices")
     )
     return DpokMetrics(
-        **summary,
+        **asdict(summary),
         iteration=iteration,
         num_images=num_images,
         kl_weight=kl_weight,
@@ -131,7 +131,7 @@ def _make_record(
         grad_norm=fmean(report.grad_norm for report in reports),
         ratio=ratio.mean().item(),
         ratio_max=ratio.max().item(),
-        ratio_by_step=mean_by_step(ratio, trained, len(summary["kl_by_step"])),
+        ratio_by_step=mean_by_step(ratio, trained, len(summary.kl_by_step)),
         clip_fraction=is_clipped.float().mean().item(),
         live_fraction=is_live.float().mean().item(),
         seconds_update=seconds_update,

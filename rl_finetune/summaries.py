@@ -1,28 +1,15 @@
 """From what an iteration drew to the numbers it reports, of all processes' images together."""
 
 import math
-from typing import TypedDict
 
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from data.records import Prompt
 from rl_finetune.drawing import Drawn
+from rl_finetune.metrics import ImageMetrics
 from rl_finetune.plan import IterationPlan
 from rl_finetune.processes import Processes
-
-
-class ImageSummary(TypedDict):
-    """The fields of `IterationMetrics` that an iteration's images decide."""
-
-    reward: float
-    reward_std: float
-    reward_by_prompt: dict[str, float]
-    watched: dict[str, float]
-    kl: float
-    kl_by_step: list[float | None]
-    seconds_sample: float
-    seconds_score: float
 
 
 def summarise_images(
@@ -33,24 +20,22 @@ def summarise_images(
     kl: Float[Tensor, "images chosen"],
     indices: Int[Tensor, "images chosen"],
     weights: Float[Tensor, " chosen"],
-) -> ImageSummary:
+) -> ImageMetrics:
     """Gather and summarise; `kl` is at the steps `indices`, each to count `weights` times."""
     rewards = processes.gather(drawn.rewards)
     kl, indices = processes.gather(kl), processes.gather(indices)
-    return {
-        "reward": rewards.mean().item(),
-        "reward_std": rewards.std(unbiased=False).item(),
-        "reward_by_prompt": _mean_by_prompt(plan.prompts, rewards),
-        "watched": {
+    return ImageMetrics(
+        reward=rewards.mean().item(),
+        reward_std=rewards.std(unbiased=False).item(),
+        reward_by_prompt=_mean_by_prompt(plan.prompts, rewards),
+        watched={
             name: processes.gather(values).mean().item() for name, values in drawn.watched.items()
         },
-        "kl": (kl @ weights).mean().item(),
-        "kl_by_step": mean_by_step(
-            kl.flatten(), indices.flatten(), drawn.rollout.schedule.num_steps
-        ),
-        "seconds_sample": drawn.seconds_sample,
-        "seconds_score": drawn.seconds_score,
-    }
+        kl=(kl @ weights).mean().item(),
+        kl_by_step=mean_by_step(kl.flatten(), indices.flatten(), drawn.rollout.schedule.num_steps),
+        seconds_sample=drawn.seconds_sample,
+        seconds_score=drawn.seconds_score,
+    )
 
 
 def mean_by_step(
