@@ -21,11 +21,15 @@ SAID = {
 
 def make_tables(seeds: list[dict[str, Any]]) -> str:
     """Return both tables: a column per seed, intervals as they are on file, and the mean."""
-    return "\n\n".join(_table(seeds, rows) for rows in (_policy_rows(), _reward_rows()))
+    tables = (
+        ("share of images that meet their prompt, and what else changed", _policy_rows()),
+        ("share of pairs of the base's images ordered as the judge does", _reward_rows()),
+    )
+    return "\n\n".join(_table(title, seeds, rows) for title, rows in tables)
 
 
-def _table(seeds: list[dict[str, Any]], rows: Iterator[tuple[str, Pick]]) -> str:
-    titles = ["", *(f"seed {seed['seed']}" for seed in seeds), "mean"]
+def _table(title: str, seeds: list[dict[str, Any]], rows: Iterator[tuple[str, Pick]]) -> str:
+    titles = [title, *(f"seed {seed['seed']}" for seed in seeds), "mean"]
     lines = [titles, ["---"] * len(titles)]
     lines += [[name, *_cells(seeds, pick, signed="gain" in name)] for name, pick in rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
@@ -45,9 +49,9 @@ def _policy_rows() -> Iterator[tuple[str, Pick]]:
     ):
         for policy, said in SAID.items():
             yield f"{name}: {said}", _at("policies", policy, part)
-        yield f"**gain on the base**, {part}", _at("gain", part)
+        yield f"{name}: **gain on the base**", _at("gain", part)
         for control in (CLIP, UNCOMPARED):
-            yield f"gain on the {SAID[control]}, {part}", _at("ahead_of", control, part)
+            yield f"{name}: gain on the {SAID[control]}", _at("ahead_of", control, part)
     for family in ("color", "count", "composition", "location"):
         yield f"{family}: base, after", _before_and_after(family)
     yield (
@@ -97,6 +101,8 @@ def _written(figure: Figure, *, signed: bool) -> str:
 
 
 def _number(value: float, *, signed: bool = False) -> str:
-    """Write three digits, with no zero before the point, as the documents do."""
+    """Write shares in three digits with no zero before the point, larger figures in one."""
+    if abs(value) > 1:
+        return f"{value:.1f}"
     text = f"{value:+.3f}" if signed else f"{value:.3f}"
     return text.replace("0.", ".", 1) if abs(value) < 1 else text

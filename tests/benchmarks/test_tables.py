@@ -33,15 +33,16 @@ def test_tables_have_a_column_per_seed_and_say_what_was_measured():
         [seed_figures(0, base=0.4, tuned=0.65), seed_figures(7, base=0.5, tuned=0.3)]
     )
     lines = tables.splitlines()
-    assert lines[:2] == ["|  | seed 0 | seed 7 | mean |", "| --- | --- | --- | --- |"]
+    assert lines[0].endswith("| seed 0 | seed 7 | mean |")
+    assert lines[1] == "| --- | --- | --- | --- |"
     assert (
         "| alignment, trained prompts: base | .400 (.300 to .500) | .500 (.400 to .600) | .450 |"
         in lines
     )
     assert (
-        "| **gain on the base**, train | +.250 (.150 to .350) | -.200 (-.300 to -.100) | +.025 |"
-        in lines
+        "| alignment, trained prompts: **gain on the base** "
+        "| +.250 (.150 to .350) | -.200 (-.300 to -.100) | +.025 |" in lines
     )
     assert "| count: base, after | .400, .650 | .500, .300 | .450, .475 |" in lines
-    assert any(line.endswith("after one round | 7.250 | 7.250 | 7.250 |") for line in lines)
+    assert any(line.endswith("after one round | 7.2 | 7.2 | 7.2 |") for line in lines)
     assert len({line.count("|") for line in lines if line}) == 1
