@@ -102,12 +102,12 @@ class Examiner:
         """Return each image's mean cosine distance to the others."""
         import torch
 
+        from rl_finetune.distributions import mean_cosine_distances
+
         backbone = self._clip.backbone
         with torch.no_grad():
             features = backbone.encode_image(backbone.preprocess(pixels))
-        cosines = features @ features.T
-        others = len(features) - 1
-        return (1 - (cosines.sum(dim=1) - cosines.diagonal()) / others).tolist()
+        return mean_cosine_distances(features).tolist()
 
 
 def _newest_reward(loop: Loop) -> "LearnedReward | None":
