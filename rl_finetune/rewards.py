@@ -96,3 +96,27 @@ def score(
             f"prompt {prompts[worst]!r}; expected a finite number"
         )
     return rewards
+
+
+@runtime_checkable
+class Vision(Protocol):
+    """Maps images to features of unit length, by which they can be told apart."""
+
+    def __call__(
+        self, images: Float[Tensor, "batch 3 height width"]
+    ) -> Float[Tensor, "batch features"]:
+        """Return the features of images in [0, 1]."""
+        ...
+
+
+def open_vision(backbone: str, *, device: str | torch.device = "cpu") -> Vision:
+    """Open the vision tower of a CLIP: a folder, or a tag of the hub that open_clip knows."""
+    from reward_training.backbone import ClipBackbone
+
+    clip = ClipBackbone.open(backbone).requires_grad_(False).eval().to(device)
+
+    @torch.no_grad()
+    def look(images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch features"]:
+        return clip.encode_image(clip.preprocess(images.to(device))).cpu()
+
+    return look

@@ -1,0 +1,88 @@
+"""An evaluation's folder: what was asked for, and of each policy the images' records and features.
+
+`settings.yaml` holds what is the same for all policies, `POLICY.jsonl` a line per image and
+`POLICY.npy` the features where there is a vision tower, `evaluation.json` every measure with its
+interval beside the base's.
+"""
+
+import dataclasses
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from data.config_file import dump_yaml, load_yaml
+from data.errors import ConfigError
+from data.files import write_atomically
+from rl_finetune.config import SamplingConfig
+from rl_finetune.evaluation import Evaluated, EvaluatedImage
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EvaluationSettings:
+    """What decides every policy's images and measures."""
+
+    base: str
+    prompts: str
+    sampling: SamplingConfig
+    num_images_per_prompt: int
+    rewards: tuple[str, ...]
+    features: str
+
+
+class EvaluationFolder:
+    """Where policies' evaluations are kept, so that none is made twice."""
+
+    def __init__(self, path: Path, settings: EvaluationSettings) -> None:
+        self.path = path
+        self._settings = settings
+
+    def open(self) -> None:
+        """Start the folder or go on with it; `ConfigError` where it was made with other settings.
+
+        Measures of policies that were not looked at in the same way do not compare.
+        """
+        kept = self.path / "settings.yaml"
+        if not kept.exists():
+            dump_yaml(self._settings, kept)
+            return
+        before = dataclasses.asdict(load_yaml(EvaluationSettings, kept))
+        for name, value in dataclasses.asdict(self._settings).items():
+            if before[name] != value:
+                raise ConfigError(
+                    f"{self.path} was evaluated with {name} {before[name]}, not {value}: choose "
+                    "another --out"
+                )
+
+    def find(self, policy: str) -> Evaluated | None:
+        """Return what is known of a policy."""
+        records, features = self._paths(policy)
+        if not records.exists():
+            return None
+        lines = records.read_text(encoding="utf-8").splitlines()
+        return Evaluated(
+            images=[EvaluatedImage(**json.loads(line)) for line in lines],
+            features=torch.from_numpy(np.load(features)) if features.exists() else None,
+        )
+
+    def keep(self, policy: str, evaluated: Evaluated) -> None:
+        """Write a policy's evaluation; the records come last and say that it is whole."""
+        records, features = self._paths(policy)
+        if evaluated.features is not None:
+            buffer = io.BytesIO()
+            np.save(buffer, evaluated.features.numpy())
+            write_atomically(features, buffer.getvalue())
+        lines = [json.dumps(dataclasses.asdict(image)) + "\n" for image in evaluated.images]
+        write_atomically(records, "".join(lines))
+
+    def _paths(self, policy: str) -> tuple[Path, Path]:
+        return self.path / f"{policy}.jsonl", self.path / f"{policy}.npy"
+
+    def write_summary(self, summary: object) -> Path:
+        """Write the measures, and return where."""
+        path = self.path / "evaluation.json"
+        write_atomically(path, json.dumps(summary, indent=1, sort_keys=True) + "\n")
+        return path
