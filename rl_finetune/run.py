@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from data.workspace import Workspace
     from rl_finetune.train import TuneResult
 
-_PRESETS = Path(__file__).parent / "presets"
+PRESETS = Path(__file__).parent / "presets"
+"""Folder of the configs that come with the package, by name."""
 _PROG = "python -m rl_finetune.run"
 _DESCRIPTION = "Tune a text-to-image policy towards a reward, with DPOK or a supervised baseline."
 
@@ -57,9 +58,7 @@ def main() -> None:
 
 
 def _parse(argv: list[str]) -> RunArguments:
-    read = partial(
-        parse, RunArguments, argv, prog=_PROG, description=_DESCRIPTION, presets=_PRESETS
-    )
+    read = partial(parse, RunArguments, argv, prog=_PROG, description=_DESCRIPTION, presets=PRESETS)
     arguments = read()
     if arguments.resume and arguments.out is not None:
         saved = arguments.out / "config.yaml"

@@ -1,0 +1,149 @@
+"""The suite's experiments: what each tells a tuning run. Earlier ones matter more."""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from data.config_file import load_yaml
+from rl_finetune.config import TuneConfig
+from rl_finetune.run import PRESETS
+
+IMAGES = 48
+"""Images of an iteration, and so rewards asked for."""
+SHORT, LONG = 42, 104
+"""Iterations for 2,016 and for 4,992 images."""
+
+FOUR = {
+    "color": "a green rabbit",
+    "count": "four wolves",
+    "composition": "a cat and a dog",
+    "location": "a dog on the moon",
+}
+"""The paper's prompts in the world's wording."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Experiment:
+    """One cell of the suite, run with several seeds."""
+
+    name: str
+    about: str
+    iterations: int = SHORT
+    prompts: str = "emoji-paper"
+    """Name of a shipped set, or the one prompt that is tuned on."""
+    num_prompts: int = 4
+    """Prompts of an iteration; its images are shared out among them."""
+    preset: str = "emoji-default"
+    changes: dict[str, Any] = field(default_factory=dict)
+    """Fields of the tuning run that differ from the preset's, by section."""
+
+
+def _supervised(objective: str, about: str, **changes: Any) -> Experiment:  # noqa: ANN401
+    settings = {"num_draws": SHORT, "num_updates": 60} | changes
+    return Experiment(
+        name=objective,
+        about=about,
+        iterations=14,
+        changes={"objective": objective, "supervised": settings},
+    )
+
+
+EXPERIMENTS = (
+    Experiment(name="dpok", about="DPOK as it is by default, one model for four prompts"),
+    _supervised("supervised", "reward-weighted loss on images drawn once from the base"),
+    _supervised("supervised-kl-d", "the same, weights max(r + 2, 0)"),
+    _supervised("supervised-kl-o", "the same, with 2 |e - e_base|^2 as a penalty"),
+    Experiment(name="dpok-no-kl", about="no KL: DDPO", changes={"dpok": {"kl_weight": 0.0}}),
+    Experiment(
+        name="parity",
+        about="the released code's quirks",
+        preset="emoji-parity",
+        iterations=LONG,
+    ),
+    Experiment(
+        name="paper",
+        about="the paper's equations and settings",
+        preset="emoji-paper",
+        iterations=LONG,
+    ),
+    Experiment(
+        name="dpok-value",
+        about="a learned V(x_t, t, z) as the baseline",
+        changes={"advantage": {"baseline": "value"}},
+    ),
+    Experiment(
+        name="dpok-no-baseline",
+        about="rewards as they are, in the prompt's standard deviation",
+        changes={"advantage": {"baseline": "none"}},
+    ),
+    Experiment(
+        name="dpok-kl-low",
+        about="a quarter of the KL's weight",
+        changes={"dpok": {"kl_weight": 0.005}},
+    ),
+    Experiment(
+        name="dpok-kl-high",
+        about="four times the KL's weight",
+        changes={"dpok": {"kl_weight": 0.08}},
+    ),
+    *(
+        Experiment(name=f"single-{family}", about=f"{text!r} alone", prompts=text, num_prompts=1)
+        for family, text in FOUR.items()
+    ),
+    Experiment(
+        name="many",
+        about="one model for 111 prompts",
+        prompts="emoji-many",
+        num_prompts=8,
+        iterations=LONG,
+    ),
+)
+
+
+def tune_config(
+    experiment: Experiment,
+    *,
+    base: str,
+    reward: str,
+    watch: tuple[str, ...],
+    folder: Path,
+    seed: int,
+) -> TuneConfig:
+    """Return what a run of the experiment is told; a single prompt's file is in `folder`."""
+    config = load_yaml(TuneConfig, PRESETS / f"{experiment.preset}.yaml")
+    config = replace(
+        config,
+        policy=base,
+        reward=reward,
+        watch=watch,
+        prompts=_prompt_set(experiment, folder),
+        iterations=experiment.iterations,
+        seed=seed,
+        sampling=replace(
+            config.sampling,
+            num_prompts=experiment.num_prompts,
+            num_images_per_prompt=IMAGES // experiment.num_prompts,
+        ),
+    )
+    changes = {
+        name: replace(getattr(config, name), **value) if isinstance(value, dict) else value
+        for name, value in experiment.changes.items()
+    }
+    return replace(config, **changes)
+
+
+def _prompt_set(experiment: Experiment, folder: Path) -> str:
+    """Return a name, or write a set of one's own with the held-out prompts beside the one."""
+    from data.files import write_atomically
+    from data.prompts import load_prompt_set
+
+    if experiment.prompts not in FOUR.values():
+        return experiment.prompts
+    unseen = [prompt for prompt in load_prompt_set("emoji-paper") if prompt.split == "unseen"]
+    family = next(f for f, text in FOUR.items() if text == experiment.prompts)
+    rows = [(experiment.prompts, family, "train")]
+    rows += [(prompt.text, prompt.family, prompt.split) for prompt in unseen]
+    lines = [f'  - {{text: "{text}", family: {f}, split: {split}}}' for text, f, split in rows]
+    path = folder / f"{experiment.name}.yaml"
+    write_atomically(path, "\n".join([f"name: {experiment.name}", "prompts:", *lines]) + "\n")
+    return str(path)
