@@ -7,12 +7,12 @@ from pathlib import Path
 
 
 @contextmanager
-def claim(path: Path) -> Iterator[bool]:
-    """Try to lock a file and say whether it worked; dying lets go of it."""
+def claim(path: Path, *, wait: bool = False) -> Iterator[bool]:
+    """Try to lock a file and say whether it worked, or wait for it; dying lets go of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             yield False
         else:

@@ -36,6 +36,8 @@ class Experiment:
     preset: str = "emoji-default"
     changes: dict[str, Any] = field(default_factory=dict)
     """Fields of the tuning run that differ from the preset's, by section."""
+    num_measured: int = 32
+    """Images of each prompt that the finished run is measured by."""
 
 
 def _supervised(objective: str, about: str, **changes: Any) -> Experiment:  # noqa: ANN401
@@ -51,8 +53,8 @@ def _supervised(objective: str, about: str, **changes: Any) -> Experiment:  # no
 EXPERIMENTS = (
     Experiment(name="dpok", about="DPOK as it is by default, one model for four prompts"),
     _supervised("supervised", "reward-weighted loss on images drawn once from the base"),
-    _supervised("supervised-kl-d", "the same, weights max(r + 2, 0)"),
-    _supervised("supervised-kl-o", "the same, with 2 |e - e_base|^2 as a penalty"),
+    _supervised("supervised-kl-d", "the same, weights max(r + 0.25, 0)", gamma=0.25),
+    _supervised("supervised-kl-o", "the same, with 0.05 |e - e_base|^2 as a penalty", gamma=0.05),
     Experiment(name="dpok-no-kl", about="no KL: DDPO", changes={"dpok": {"kl_weight": 0.0}}),
     Experiment(
         name="parity",
@@ -96,6 +98,7 @@ EXPERIMENTS = (
         prompts="emoji-many",
         num_prompts=8,
         iterations=LONG,
+        num_measured=8,
     ),
 )
 

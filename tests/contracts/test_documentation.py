@@ -60,6 +60,9 @@ def test_every_tastemaker_command_in_the_readme_exists():
         ["-m", "benchmarks.variance"],
         ["-m", "benchmarks.signal"],
         ["-m", "benchmarks.pictures"],
+        ["-m", "benchmarks.paper"],
+        ["-m", "benchmarks.paper.write"],
+        ["-m", "rl_finetune.evaluate"],
     ],
     ids=lambda words: " ".join(words[1:]),
 )
