@@ -54,8 +54,12 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise PromptError(f"no prompt set at {path}; expected a .yaml or .txt file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise PromptError(f"{path} cannot be read as text ({error})") from None
+    except UnicodeDecodeError as error:
+        raise PromptError(
+            f"{path} is not UTF-8 (byte {error.start}): save it in that encoding"
+        ) from None
+    except OSError as error:
+        raise PromptError(f"{path} cannot be read ({error.strerror})") from None
 
 
 def _from_lines(path: Path, text: str) -> Iterator[Prompt]:
