@@ -132,6 +132,9 @@ class TuneConfig:
     """Arithmetic of the UNet; latents, log-probs and the adapter are fp32 always."""
     gradient_checkpointing: bool = False
     """Trade time for memory in the update."""
+    compile: bool = False
+    """Compile the UNet with torch.compile: the first iteration waits for it, the others are
+    faster."""
     checkpoint_every: int = 1
     """Iterations between checkpoints; the newest two are kept."""
     sampling: SamplingConfig = field(default_factory=SamplingConfig)

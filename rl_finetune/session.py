@@ -63,7 +63,29 @@ def open_session(config: TuneConfig) -> Session:
         device=processes.device,
         precision=config.precision,
         gradient_checkpointing=config.gradient_checkpointing,
+        compiled=config.compile,
     )
+    watched = {name: open_reward(name, device=processes.device) for name in config.watch}
+    return make_session(
+        config,
+        processes=processes,
+        policy=policy,
+        reward=reward,
+        watched=watched,
+        prompts=prompts,
+    )
+
+
+def make_session(
+    config: TuneConfig,
+    *,
+    processes: Processes,
+    policy: StableDiffusionPolicy,
+    reward: Reward,
+    watched: dict[str, Reward],
+    prompts: list[Prompt],
+) -> Session:
+    """Put together a run of what is open already: what learns, and what it keeps count of."""
     schedule = policy.schedule(config.sampling.num_steps, config.sampling.eta)
     return Session(
         config=config,
@@ -75,7 +97,7 @@ def open_session(config: TuneConfig) -> Session:
             processes=processes,
         ),
         reward=reward,
-        watched={name: open_reward(name, device=processes.device) for name in config.watch},
+        watched=watched,
         prompts=prompts,
         schedule=schedule,
         statistics=PromptStatistics(config.advantage.window),

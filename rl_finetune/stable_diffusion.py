@@ -34,7 +34,7 @@ class StableDiffusionPolicy:
     """
 
     def __init__(self, parts: StableDiffusionParts, *, precision: Precision = "fp32") -> None:
-        self._parts = parts
+        self.parts = parts
         self._precision = precision
         self._noiser = cast(DDIMScheduler, DDIMScheduler.from_config(parts.scheduler_config))
         self._encoded: dict[str, Tensor] = {}
@@ -50,6 +50,7 @@ class StableDiffusionPolicy:
         device: str | torch.device = "cpu",
         precision: Precision = "fp32",
         gradient_checkpointing: bool = False,
+        compiled: bool = False,
     ) -> "StableDiffusionPolicy":
         """Open a folder or hub id, with a saved adapter, a fresh one of `rank`, or none.
 
@@ -65,17 +66,19 @@ class StableDiffusionPolicy:
             lora.add_adapter(parts.unet, rank=rank, seed=seed)
         if gradient_checkpointing:
             parts.unet.enable_gradient_checkpointing()
+        if compiled:
+            parts.unet.compile()
         return cls(parts, precision=precision)
 
     @property
     def device(self) -> torch.device:
         """Where the networks are."""
-        return self._parts.unet.device
+        return self.parts.unet.device
 
     @property
     def latent_shape(self) -> tuple[int, int, int]:
         """Channels, height and width of the latents the UNet was trained on."""
-        config = self._parts.unet.config
+        config = self.parts.unet.config
         size = config["sample_size"]
         height, width = (size, size) if isinstance(size, int) else size
         return config["in_channels"], height, width
@@ -83,12 +86,12 @@ class StableDiffusionPolicy:
     @property
     def image_size(self) -> tuple[int, int]:
         """Height and width in pixels."""
-        scale = 2 ** (len(self._parts.vae.config["block_out_channels"]) - 1)
+        scale = 2 ** (len(self.parts.vae.config["block_out_channels"]) - 1)
         return self.latent_shape[1] * scale, self.latent_shape[2] * scale
 
     def schedule(self, num_steps: int, eta: float) -> Schedule:
         """Return the coefficients of DDIM with this model's scheduler config."""
-        return make_schedule(self._parts.scheduler_config, num_steps=num_steps, eta=eta)
+        return make_schedule(self.parts.scheduler_config, num_steps=num_steps, eta=eta)
 
     @property
     def num_noise_levels(self) -> int:
@@ -139,7 +142,7 @@ class StableDiffusionPolicy:
         return torch.stack([self._encoded[prompt] for prompt in prompts])
 
     def _encode(self, prompt: str) -> Float[Tensor, "tokens features"]:
-        tokenizer = self._parts.tokenizer
+        tokenizer = self.parts.tokenizer
         length = tokenizer.model_max_length
         whole = tokenizer(prompt)["input_ids"]
         if len(whole) > length:
@@ -152,7 +155,7 @@ class StableDiffusionPolicy:
         tokens = tokenizer(
             prompt, padding="max_length", max_length=length, truncation=True, return_tensors="pt"
         )
-        return self._parts.text_encoder(tokens["input_ids"].to(self.device))[0][0]
+        return self.parts.text_encoder(tokens["input_ids"].to(self.device))[0][0]
 
     def predict(
         self,
@@ -198,7 +201,7 @@ class StableDiffusionPolicy:
     def _network(self, latents: Tensor, timesteps: Tensor, condition: Tensor) -> Tensor:
         is_bf16 = self._precision == "bf16"
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=is_bf16):
-            output = self._parts.unet(
+            output = self.parts.unet(
                 latents, timesteps, encoder_hidden_states=condition, return_dict=False
             )
         return output[0].float()
@@ -208,7 +211,7 @@ class StableDiffusionPolicy:
         self, latents: Float[Tensor, "batch channels height width"]
     ) -> Float[Tensor, "batch 3 image_height image_width"]:
         """Return images in [0, 1]."""
-        vae = self._parts.vae
+        vae = self.parts.vae
         images = vae.decode(latents / vae.config["scaling_factor"], return_dict=False)[0]
         return (images * 0.5 + 0.5).clamp(0, 1)
 
@@ -218,24 +221,24 @@ class StableDiffusionPolicy:
         if not self.adapter_parameters():
             yield
             return
-        self._parts.unet.disable_adapters()
+        self.parts.unet.disable_adapters()
         try:
             yield
         finally:
-            self._parts.unet.enable_adapters()
+            self.parts.unet.enable_adapters()
 
     def adapter_parameters(self) -> dict[str, torch.nn.Parameter]:
         """Return the adapter's weights, the only ones that learn."""
-        return lora.adapter_parameters(self._parts.unet)
+        return lora.adapter_parameters(self.parts.unet)
 
     def save_adapter(self, folder: Path) -> None:
         """Write the adapter where plain diffusers' `pipe.load_lora_weights(folder)` opens it."""
-        lora.save_adapter(self._parts.unet, folder)
+        lora.save_adapter(self.parts.unet, folder)
 
     def fingerprint(self) -> str:
         """Digest the frozen weights' shapes and a sample of their values."""
         digest = hashlib.sha256()
-        for network in (self._parts.unet, self._parts.vae, self._parts.text_encoder):
+        for network in (self.parts.unet, self.parts.vae, self.parts.text_encoder):
             for name, weights in network.state_dict().items():
                 if ".lora_" not in name:
                     flat = weights.detach().flatten().float()

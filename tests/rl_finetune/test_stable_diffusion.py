@@ -105,7 +105,7 @@ def test_the_reference_is_the_base_bit_for_bit(base, policy, disturb):
 def test_it_is_a_policy_whose_adapter_alone_can_learn(policy):
     assert isinstance(policy, DiffusionPolicy)
     adapter = {id(p) for p in policy.adapter_parameters().values()}
-    unet = policy._parts.unet
+    unet = policy.parts.unet
     assert adapter == {id(p) for p in unet.parameters() if p.requires_grad}
     assert len(adapter) == 2 * 4 * 2 * 4  # A and B of 4 projections, 2 attentions, 4 blocks
 
@@ -147,7 +147,7 @@ def test_the_network_sees_equal_rows_once_with_the_same_gradient(policy, disturb
     timesteps, parameters = torch.tensor([901, 401]), list(policy.adapter_parameters().values())
     condition = policy.encode_prompts(["a cat", "a dog"])
     seen = []
-    hook = policy._parts.unet.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
+    hook = policy.parts.unet.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
     together = policy.predict(distinct[rows], timesteps[rows], condition[rows], guidance=2.0)
     hook.remove()
     assert seen == [4]  # two rows, two branches

@@ -112,7 +112,7 @@ def test_checkpointing_does_not_change_the_gradient(base, policy, prompts, distu
 
 
 def frozen_weights(policy):
-    networks = (policy._parts.unet, policy._parts.vae, policy._parts.text_encoder)
+    networks = (policy.parts.unet, policy.parts.vae, policy.parts.text_encoder)
     states = [network.state_dict().items() for network in networks]
     return {
         (number, name): tensor.clone()
