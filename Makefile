@@ -10,7 +10,7 @@ export WORKSPACE ?= workspace
 export MALLOC_MMAP_MAX_ ?= 0
 export MALLOC_TRIM_THRESHOLD_ ?= 2147483647
 
-.PHONY: demo test label check fix clean
+.PHONY: demo test label gpu check fix clean
 
 demo: $(READY)  ## one whole round on the embedded emoji world, with simulated raters, and its report
 	$(BIN)/tastemaker demo --workspace $(WORKSPACE)
@@ -20,6 +20,9 @@ test: $(READY)  ## every test that can run here; what is skipped is named at the
 
 label: $(READY)  ## compare pairs yourself, in the browser, on the same workspace
 	$(BIN)/tastemaker label --workspace $(WORKSPACE)
+
+gpu: $(READY)  ## speed, memory and exactness at Stable Diffusion's size, random weights; small on a CPU
+	$(BIN)/python -m benchmarks.gpu
 
 check: $(READY)  ## lint, format, types, import floors
 	$(BIN)/ruff check .

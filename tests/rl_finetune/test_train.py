@@ -167,6 +167,14 @@ def test_a_value_function_learns_beside_the_policy(config):
     assert run(config, "without").iterations[0].value_loss is None
 
 
+def test_compiling_changes_nothing_but_the_time(config):
+    """What torch makes of the UNet is torch's; a compiler takes minutes on a CPU, so it is off."""
+    plain = run(config, "plain")
+    with torch.compiler.set_stance("force_eager"):
+        compiled = run(dataclasses.replace(config, compile=True), "compiled")
+    assert compiled.adapter_sha256 == plain.adapter_sha256
+
+
 def test_a_run_continues_from_an_adapter(config):
     first = run(config, "first")
     second = run(dataclasses.replace(config, adapter=str(first.adapter)), "second")

@@ -1,0 +1,1 @@
+"""Speed, memory and exactness at Stable Diffusion's size, with random weights: no download."""
