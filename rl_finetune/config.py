@@ -12,6 +12,7 @@ from rl_finetune.validation import require
 
 Objective = Literal["dpok", "supervised", "supervised-kl-d", "supervised-kl-o"]
 Precision = Literal["fp32", "bf16"]
+Tracker = Literal["tensorboard", "wandb"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -137,6 +138,8 @@ class TuneConfig:
     faster."""
     checkpoint_every: int = 1
     """Iterations between checkpoints; the newest two are kept."""
+    trackers: tuple[Tracker, ...] = ()
+    """Where metrics are shown beside metrics.jsonl; their files are in the run's trackers/."""
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     lora: LoraConfig = field(default_factory=LoraConfig)
     dpok: DpokConfig = field(default_factory=DpokConfig)

@@ -1,4 +1,4 @@
-"""A run's folder: config, environment, metrics.jsonl, checkpoints/, samples/ and adapter/."""
+"""A run's folder: config, environment, metrics, checkpoints, sample grids, trackers and adapter."""
 
 import dataclasses
 import importlib.metadata
@@ -18,7 +18,7 @@ from rl_finetune.metrics import DpokMetrics, MetricsFile, SupervisedMetrics
 from rl_finetune.policy import DiffusionPolicy
 
 _PACKAGES = ("tastemaker", "torch", "diffusers", "transformers", "peft", "accelerate", "numpy")
-_MAY_CHANGE = ("iterations", "checkpoint_every", "gallery")
+_MAY_CHANGE = ("iterations", "checkpoint_every", "gallery", "trackers")
 
 
 class RunFolder:
@@ -35,6 +35,7 @@ class RunFolder:
             DpokMetrics if config.objective == "dpok" else SupervisedMetrics,
         )
         self.checkpoints = Checkpoints(path / "checkpoints")
+        self.trackers = path / "trackers"
 
     def gallery_path(self, iteration: int) -> Path:
         """Return where the sample grid of an iteration is."""

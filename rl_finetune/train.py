@@ -19,6 +19,7 @@ from rl_finetune.metrics import IterationMetrics
 from rl_finetune.model_card import make_model_card
 from rl_finetune.run_folder import RunFolder
 from rl_finetune.session import Session, open_session
+from rl_finetune.trackers import Trackers
 
 
 class TrainingDiverged(TastemakerError):  # noqa: N818
@@ -51,6 +52,7 @@ def tune(
     """
     folder = RunFolder(out, config)
     folder.check(resume=resume)
+    trackers = Trackers(config.trackers, folder.trackers)
     session = open_session(config)
     processes = session.processes
     done = folder.checkpoints.load_newest(session.state)
@@ -58,10 +60,12 @@ def tune(
     if processes.is_main:
         folder.write_about(processes.device)
         folder.metrics.keep_until(done)
-    _train(session, folder, done, progress and processes.is_main)
+        trackers.start(config, done)
+    _train(session, folder, trackers, done, progress and processes.is_main)
     if processes.is_main and (done < config.iterations or not folder.adapter.exists()):
         card = make_model_card(config, folder.metrics.read())
         folder.publish_adapter(session.learner.policy, card)
+    trackers.finish()
     processes.wait()
     return TuneResult(
         folder=out,
@@ -72,7 +76,9 @@ def tune(
     )
 
 
-def _train(session: Session, folder: RunFolder, done: int, progress: bool) -> None:
+def _train(
+    session: Session, folder: RunFolder, trackers: Trackers, done: int, progress: bool
+) -> None:
     config, is_main = session.config, session.processes.is_main
     if is_main and done == 0:
         _save_gallery(session, folder, 0)
@@ -91,6 +97,7 @@ def _train(session: Session, folder: RunFolder, done: int, progress: bool) -> No
             record = iterate(iteration)
             if is_main:
                 folder.metrics.append(record)
+                trackers.log(record)
             if is_main and (is_last or iteration % config.gallery.every == 0):
                 _save_gallery(session, folder, iteration)
             if is_last or iteration % config.checkpoint_every == 0:
