@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from data.config_file import load_yaml
 from data.errors import ConfigError
+from rl_finetune.adapter import ADAPTER_FILE
 from rl_finetune.config import TuneConfig
 from rl_finetune.metrics import DpokMetrics, MetricsFile
 from rl_finetune.online import run_iteration
@@ -110,6 +112,23 @@ def test_a_run_of_two_processes_is_written_once_and_resumes(folder):
     for ours, theirs in zip(two, one, strict=False):
         for name in ("reward", "kl", "loss", "grad_norm", "value_loss"):
             assert getattr(ours, name) == pytest.approx(getattr(theirs, name), rel=1e-3, abs=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("folder", ["loss"], indirect=True)
+def test_a_supervised_run_of_two_processes_has_the_weights_of_one(folder):
+    text = (folder / "config.yaml").read_text().replace("baseline: value", "baseline: running")
+    text += (
+        "objective: supervised-kl-o\nsupervised: {num_draws: 2, num_updates: 2, batch_size: 4}\n"
+    )
+    (folder / "config.yaml").write_text(text)
+    config = load_yaml(TuneConfig, Path("config.yaml"))
+    one = tune(config, out=Path("one"), progress=False)
+    launch_two(["-m", "rl_finetune.run", "config.yaml", "--out", "two"], folder)
+    ours, theirs = (load_file(run / "adapter" / ADAPTER_FILE) for run in (Path("two"), one.folder))
+    assert ours.keys() == theirs.keys()
+    for name, weights in ours.items():
+        torch.testing.assert_close(weights, theirs[name], rtol=1e-3, atol=1e-5)
 
 
 def test_images_that_cannot_be_shared_evenly_are_refused(monkeypatch):
