@@ -8,10 +8,10 @@ from data.config_file import load_yaml
 from rl_finetune.config import TuneConfig
 from rl_finetune.run import PRESETS
 
-IMAGES = 48
-"""Images of an iteration, and so rewards asked for."""
-SHORT, LONG = 42, 104
-"""Iterations for 2,016 and for 4,992 images."""
+SHORT, LONG = 126, 312
+"""Iterations for 2,016 and for 4,992 images, 16 in each."""
+SHORT_DRAWS, LONG_DRAWS = 42, 104
+"""The same, 48 in each."""
 
 FOUR = {
     "color": "a green rabbit",
@@ -32,7 +32,9 @@ class Experiment:
     prompts: str = "emoji-paper"
     """Name of a shipped set, or the one prompt that is tuned on."""
     num_prompts: int = 4
-    """Prompts of an iteration; its images are shared out among them."""
+    """Prompts of an iteration."""
+    num_images_per_prompt: int = 4
+    """Images of each of them, and so rewards asked for."""
     preset: str = "emoji-default"
     changes: dict[str, Any] = field(default_factory=dict)
     """Fields of the tuning run that differ from the preset's, by section."""
@@ -41,32 +43,47 @@ class Experiment:
 
 
 def _supervised(objective: str, about: str, **changes: Any) -> Experiment:  # noqa: ANN401
-    settings = {"num_draws": SHORT, "num_updates": 60} | changes
+    settings = {"num_draws": SHORT_DRAWS, "num_updates": 60} | changes
     return Experiment(
         name=objective,
         about=about,
         iterations=14,
+        num_images_per_prompt=12,
         changes={"objective": objective, "supervised": settings},
     )
 
 
+_SUPERVISED = _supervised("supervised", "reward-weighted loss on images drawn once from the base")
+
+
 EXPERIMENTS = (
     Experiment(name="dpok", about="DPOK as it is by default, one model for four prompts"),
-    _supervised("supervised", "reward-weighted loss on images drawn once from the base"),
+    _SUPERVISED,
     _supervised("supervised-kl-d", "the same, weights max(r + 0.25, 0)", gamma=0.25),
     _supervised("supervised-kl-o", "the same, with 0.05 |e - e_base|^2 as a penalty", gamma=0.05),
     Experiment(name="dpok-no-kl", about="no KL: DDPO", changes={"dpok": {"kl_weight": 0.0}}),
+    Experiment(name="dpok-long", about="DPOK with 4,992 images", iterations=LONG),
+    replace(
+        _SUPERVISED,
+        name="supervised-long",
+        about="the same loss on 4,992 images, with as many more updates",
+        iterations=35,
+        changes=_SUPERVISED.changes
+        | {"supervised": {"num_draws": LONG_DRAWS, "num_updates": 60}},
+    ),
     Experiment(
         name="parity",
         about="the released code's quirks",
         preset="emoji-parity",
-        iterations=LONG,
+        iterations=LONG_DRAWS,
+        num_images_per_prompt=12,
     ),
     Experiment(
         name="paper",
         about="the paper's equations and settings",
         preset="emoji-paper",
-        iterations=LONG,
+        iterations=LONG_DRAWS,
+        num_images_per_prompt=12,
     ),
     Experiment(
         name="dpok-value",
@@ -81,22 +98,27 @@ EXPERIMENTS = (
     Experiment(
         name="dpok-kl-low",
         about="a quarter of the KL's weight",
-        changes={"dpok": {"kl_weight": 0.005}},
+        changes={"dpok": {"kl_weight": 0.0025}},
     ),
     Experiment(
         name="dpok-kl-high",
         about="four times the KL's weight",
-        changes={"dpok": {"kl_weight": 0.08}},
+        changes={"dpok": {"kl_weight": 0.04}},
     ),
     *(
-        Experiment(name=f"single-{family}", about=f"{text!r} alone", prompts=text, num_prompts=1)
+        Experiment(
+            name=f"single-{family}",
+            about=f"{text!r} alone",
+            prompts=text,
+            num_prompts=1,
+            num_images_per_prompt=16,
+        )
         for family, text in FOUR.items()
     ),
     Experiment(
         name="many",
         about="one model for 111 prompts",
         prompts="emoji-many",
-        num_prompts=8,
         iterations=LONG,
         num_measured=8,
     ),
@@ -125,7 +147,7 @@ def tune_config(
         sampling=replace(
             config.sampling,
             num_prompts=experiment.num_prompts,
-            num_images_per_prompt=IMAGES // experiment.num_prompts,
+            num_images_per_prompt=experiment.num_images_per_prompt,
         ),
     )
     changes = {

@@ -19,15 +19,17 @@ Records = Mapping[str, Sequence[Record]]
 
 _FRONTIER = {
     "dpok": "#0b756d",
+    "dpok-long": "#14b8a6",
     "dpok-kl-high": "#3a8fd0",
     "dpok-kl-low": "#7a5cc4",
     "dpok-no-kl": "#c2410c",
     "supervised": "#6b7280",
+    "supervised-long": "#1f2937",
     "supervised-kl-d": "#a8a29e",
     "supervised-kl-o": "#b58900",
 }
-_PRESETS = {"dpok": "#0b756d", "paper": "#7a5cc4", "parity": "#c2410c"}
-_SAID = {"dpok": "default (dpok)"}
+_PRESETS = {"dpok-long": "#0b756d", "paper": "#7a5cc4", "parity": "#c2410c"}
+_SAID = {"dpok-long": "default (dpok-long)"}
 _IMAGES = 384
 """Images over whose iterations a curve is averaged."""
 

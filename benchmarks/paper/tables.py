@@ -13,13 +13,15 @@ METHODS = (
     "supervised",
     "supervised-kl-d",
     "supervised-kl-o",
+    "dpok-long",
+    "supervised-long",
     "dpok-no-kl",
     "dpok-kl-low",
     "dpok-kl-high",
     "dpok-value",
     "dpok-no-baseline",
 )
-PRESETS = ("dpok", "paper", "parity")
+PRESETS = ("dpok-long", "paper", "parity")
 _MEASURES = {
     "alignment": "alignment",
     "reward": "reward",
