@@ -68,8 +68,7 @@ EXPERIMENTS = (
         name="supervised-long",
         about="the same loss on 4,992 images, with as many more updates",
         iterations=35,
-        changes=_SUPERVISED.changes
-        | {"supervised": {"num_draws": LONG_DRAWS, "num_updates": 60}},
+        changes=_SUPERVISED.changes | {"supervised": {"num_draws": LONG_DRAWS, "num_updates": 60}},
     ),
     Experiment(
         name="parity",
