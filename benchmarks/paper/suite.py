@@ -1,6 +1,6 @@
 """One run of the suite: tuned, looked at, and kept as a file. What is there is not made again."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from benchmarks.paper.claims import claim
@@ -9,7 +9,9 @@ from benchmarks.paper.records import record_of, write_record
 from benchmarks.paper.rewards import TUNED, WATCHED, fit_reward
 from data.config_file import load_yaml
 from data.errors import ConfigError
+from data.files import sha256_of
 from emoji_world.assets import base_path, clip_path
+from reward_training.folder import WEIGHTS_FILE
 from rl_finetune.config import TuneConfig
 from rl_finetune.evaluation_folder import EvaluationFolder, EvaluationSettings
 from rl_finetune.evaluator import BASE, BASE_AGAIN, Evaluator, Summary, summarise
@@ -27,6 +29,8 @@ class Suite:
     results: Path
     roles: dict[str, str]
     """What a reward is for, by the form in which tuning is told of it; the trained one first."""
+    weights: dict[str, str] = field(default_factory=dict)
+    """SHA-256 of the fitted rewards' weights, by role: runs of one digest share a reward."""
 
 
 def open_suite(root: Path, results: Path, num_comparisons: int) -> Suite:
@@ -42,7 +46,9 @@ def open_suite(root: Path, results: Path, num_comparisons: int) -> Suite:
         "emoji_world.rewards:Alignment": "alignment",
         "emoji_world.rewards:DrawingQuality": "quality",
     }
-    return Suite(root=root, results=results, roles=roles)
+    fitted = {"reward": tuned, "unseen reward": watched}
+    weights = {role: sha256_of(folder / WEIGHTS_FILE) for role, folder in fitted.items()}
+    return Suite(root=root, results=results, roles=roles, weights=weights)
 
 
 def run_experiment(suite: Suite, experiment: Experiment, seed: int) -> None:
@@ -57,7 +63,8 @@ def run_experiment(suite: Suite, experiment: Experiment, seed: int) -> None:
         _tune(config, run)
         summary = _evaluate(suite, experiment, config, name, run / "adapter")
         record = record_of(experiment, seed=seed, run=run, config=config)
-        write_record(result, record | {"evaluation": summary}, suite.roles)
+        record |= {"reward_weights": suite.weights, "evaluation": summary}
+        write_record(result, record, suite.roles)
 
 
 def _config(suite: Suite, experiment: Experiment, seed: int) -> TuneConfig:
