@@ -42,7 +42,9 @@ def open_adapter(unet: UNet2DConditionModel, folder: Path) -> None:
     one that changes the text encoder too.
     """
     if not (folder / ADAPTER_FILE).is_file():
-        raise PolicyError(f"{folder}: no {ADAPTER_FILE}; expected a LoRA in diffusers' format")
+        raise PolicyError(
+            f"{folder}: no {ADAPTER_FILE}; expected a LoRA or a UNet in diffusers' format"
+        )
     try:
         weights, alphas, *metadata = StableDiffusionPipeline.lora_state_dict(
             str(folder), weight_name=ADAPTER_FILE, return_lora_metadata=True

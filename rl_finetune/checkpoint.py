@@ -1,7 +1,8 @@
 """Checkpoints: everything a run needs to go on as if it had never stopped.
 
-A checkpoint is a folder checkpoints/<iteration>/ with state.pt and the adapter in diffusers' format
-(so that it also serves as `--adapter`). It is written aside and renamed; the newest two are kept.
+A checkpoint is a folder checkpoints/<iteration>/ with state.pt and what is trained in diffusers'
+format (so that it also serves as `--adapter`). It is written aside and renamed; the newest two are
+kept.
 Prompts, image seeds and trained steps are functions of the run's seed and the iteration, so no
 generator of ours has a state to keep; those of torch, numpy and Python, which a user's reward may
 draw from, are kept, of each process.
@@ -124,7 +125,9 @@ def _unpack(packed: dict[str, Any], state: TrainingState) -> None:
     saved = packed["adapter"]
     shapes = {name: tuple(p.shape) for name, p in parameters.items()}
     if shapes != {name: tuple(p.shape) for name, p in saved.items()}:
-        raise PolicyError("the checkpoint's adapter has another rank; expected the same lora.rank")
+        raise PolicyError(
+            "the checkpoint's weights have other shapes; expected the same train and lora.rank"
+        )
     with torch.no_grad():
         for name, parameter in parameters.items():
             parameter.copy_(saved[name])

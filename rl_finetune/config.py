@@ -12,6 +12,7 @@ from rl_finetune.validation import require
 
 Objective = Literal["dpok", "supervised", "supervised-kl-d", "supervised-kl-o"]
 Precision = Literal["fp32", "bf16"]
+Train = Literal["lora", "unet"]
 Tracker = Literal["tensorboard", "wandb"]
 
 
@@ -51,7 +52,7 @@ class SamplingConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LoraConfig:
-    """The adapter that is trained; everything else of the policy is frozen."""
+    """The adapter that is trained, with train lora; everything else of the policy is frozen."""
 
     rank: int = 16
     """Rank of the low-rank update of every attention projection of the UNet."""
@@ -114,7 +115,10 @@ class TuneConfig:
     """Stable Diffusion 1.x or 2.x in diffusers' format: a folder or a hub id; in a workspace also a
     policy's name."""
     adapter: str = ""
-    """Folder of a LoRA adapter to continue from; the KL stays relative to the bare base."""
+    """Folder of a LoRA adapter, or of a whole UNet, to continue from; the KL stays relative to the
+    bare base."""
+    train: Train = "lora"
+    """What is trained of the UNet: an adapter, or all weights (unet), which takes more memory."""
     reward: str = ""
     """Folder written by reward_training.fit, clip:PATH, or module:callable; in a workspace also a
     reward model's name."""

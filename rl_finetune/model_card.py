@@ -1,4 +1,4 @@
-"""The model card beside an adapter: where it comes from and how to use it."""
+"""The model card beside an adapter or a UNet: where it comes from and how to use it."""
 
 from rl_finetune.config import TuneConfig
 from rl_finetune.metrics import IterationMetrics
@@ -6,9 +6,9 @@ from rl_finetune.metrics import IterationMetrics
 _CARD = """---
 base_model: {policy}
 library_name: diffusers
-tags: [lora, text-to-image, stable-diffusion, {tag}]
+tags: [{kind}, text-to-image, stable-diffusion, {tag}]
 ---
-# LoRA adapter tuned with {title}
+# {what} tuned with {title}
 
 | | |
 |---|---|
@@ -18,7 +18,7 @@ tags: [lora, text-to-image, stable-diffusion, {tag}]
 | prompts | `{prompts}` |
 | iterations, images | {iterations}, {num_images} |
 | seed | {seed} |
-| rank | {rank} |
+| trained | {trained} |
 | {penalty} |
 | sampler | DDIM, {num_steps} steps, eta {eta:g}, guidance {guidance:g} |
 | mean training reward, first and last iteration | {first:.4f}, {last:.4f} |
@@ -27,12 +27,25 @@ tags: [lora, text-to-image, stable-diffusion, {tag}]
 The reward above is the one that was trained on; it measures nothing by itself.
 
 ```python
-from diffusers import StableDiffusionPipeline
-
-pipe = StableDiffusionPipeline.from_pretrained("{policy}")
-pipe.load_lora_weights("this folder")
+{usage}
 ```
 """
+_ADAPTER = {
+    "kind": "lora",
+    "what": "LoRA adapter",
+    "usage": """from diffusers import StableDiffusionPipeline
+
+pipe = StableDiffusionPipeline.from_pretrained("{policy}")
+pipe.load_lora_weights("this folder")""",
+}
+_UNET = {
+    "kind": "unet",
+    "what": "UNet",
+    "usage": """from diffusers import StableDiffusionPipeline, UNet2DConditionModel
+
+unet = UNet2DConditionModel.from_pretrained("this folder")
+pipe = StableDiffusionPipeline.from_pretrained("{policy}", unet=unet)""",
+}
 
 
 def _penalty(config: TuneConfig) -> str:
@@ -46,15 +59,20 @@ def _penalty(config: TuneConfig) -> str:
 def make_model_card(config: TuneConfig, records: list[IterationMetrics]) -> str:
     """Return the card's Markdown; `records` are the run's iterations, at least one."""
     first, last = records[0], records[-1]
+    is_adapter = config.train == "lora"
+    words = _ADAPTER if is_adapter else _UNET
     return _CARD.format(
         policy=config.policy,
-        parent=f"`{config.adapter}`" if config.adapter else "a fresh adapter",
+        parent=f"`{config.adapter}`" if config.adapter else "the base",
         reward=config.reward,
         prompts=config.prompts,
         iterations=last.iteration,
         num_images=last.num_images,
         seed=config.seed,
-        rank=config.lora.rank,
+        kind=words["kind"],
+        what=words["what"],
+        trained=f"LoRA of rank {config.lora.rank}" if is_adapter else "all weights of the UNet",
+        usage=words["usage"].format(policy=config.policy),
         tag="reinforcement-learning" if config.objective == "dpok" else "supervised",
         title="DPOK" if config.objective == "dpok" else f"the objective {config.objective}",
         penalty=_penalty(config),

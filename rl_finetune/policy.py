@@ -14,7 +14,7 @@ from rl_finetune.schedule import Schedule
 
 @runtime_checkable
 class DiffusionPolicy(Protocol):
-    """An image model as a Markov decision process, with an adapter that can be trained."""
+    """An image model as a Markov decision process, of which an adapter or all can be trained."""
 
     @property
     def device(self) -> torch.device:
@@ -69,11 +69,11 @@ class DiffusionPolicy(Protocol):
         ...
 
     def reference(self) -> AbstractContextManager[None]:
-        """Within it, `predict` is the base's: the adapter is off."""
+        """Within it, `predict` is the base's."""
         ...
 
     def adapter_parameters(self) -> dict[str, torch.nn.Parameter]:
-        """Return what is trained, by name; empty for a policy without an adapter."""
+        """Return what is trained, by name; empty for a bare base."""
         ...
 
     def fingerprint(self) -> str:
@@ -81,5 +81,5 @@ class DiffusionPolicy(Protocol):
         ...
 
     def save_adapter(self, folder: Path) -> None:
-        """Write the adapter in diffusers' LoRA format."""
+        """Write what is trained, in diffusers' format."""
         ...

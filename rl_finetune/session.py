@@ -58,7 +58,8 @@ def open_session(config: TuneConfig) -> Session:
     policy = StableDiffusionPolicy.open(
         config.policy,
         adapter=Path(config.adapter) if config.adapter else None,
-        rank=config.lora.rank,
+        train=config.train,
+        rank=config.lora.rank if config.train == "lora" else None,
         seed=config.seed,
         device=processes.device,
         precision=config.precision,

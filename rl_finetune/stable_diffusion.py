@@ -1,7 +1,5 @@
 """Stable Diffusion 1.x and 2.x as a policy: the networks of diffusers behind our vocabulary."""
 
-import hashlib
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,32 +10,38 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from data.errors import PolicyError
-from rl_finetune import adapter as lora
-from rl_finetune.config import Precision
+from rl_finetune.config import Precision, Train
 from rl_finetune.distinct import distinct_rows
 from rl_finetune.dpok_config import GuidanceGradient
+from rl_finetune.fingerprint import fingerprint
 from rl_finetune.pretrained import StableDiffusionParts, open_parts
+from rl_finetune.prompt_encoder import PromptEncoder
 from rl_finetune.sampling import sample_images
 from rl_finetune.schedule import Schedule, make_schedule
-
-logger = logging.getLogger(__name__)
-
-_VALUES_PER_TENSOR = 64
+from rl_finetune.trained import Trained, TrainedAdapter, fresh, open_folder
 
 
 class StableDiffusionPolicy:
-    """A base, or a base with a LoRA adapter; `DiffusionPolicy` says what each method means.
+    """A base, or what was trained from one; `DiffusionPolicy` says what each method means.
 
     All networks stay in evaluation mode, in rollout and update alike, so that the ratio of their
     densities is 1 before the first update.
     """
 
-    def __init__(self, parts: StableDiffusionParts, *, precision: Precision = "fp32") -> None:
+    def __init__(
+        self,
+        parts: StableDiffusionParts,
+        *,
+        trained: Trained | None = None,
+        precision: Precision = "fp32",
+    ) -> None:
+        """Take networks, of which the UNet has an adapter or none, or another one is trained."""
         self.parts = parts
+        self._trained = trained or TrainedAdapter(parts.unet)
+        self._unet = self._trained.unet
         self._precision = precision
         self._noiser = cast(DDIMScheduler, DDIMScheduler.from_config(parts.scheduler_config))
-        self._encoded: dict[str, Tensor] = {}
+        self._encode = PromptEncoder(parts.tokenizer, parts.text_encoder)
 
     @classmethod
     def open(
@@ -45,6 +49,7 @@ class StableDiffusionPolicy:
         base: str,
         *,
         adapter: Path | None = None,
+        train: Train | None = None,
         rank: int | None = None,
         seed: int = 0,
         device: str | torch.device = "cpu",
@@ -52,23 +57,24 @@ class StableDiffusionPolicy:
         gradient_checkpointing: bool = False,
         compiled: bool = False,
     ) -> "StableDiffusionPolicy":
-        """Open a folder or hub id, with a saved adapter, a fresh one of `rank`, or none.
+        """Open a folder or hub id, with what was trained of it before, or is to be trained.
 
-        Raises `PolicyError` where a part is missing or the saved adapter has another rank.
+        Without `adapter`, a folder of either, a fresh adapter of `rank` is trained, or with `train`
+        unet the whole UNet, or nothing. Raises `PolicyError` where a part is missing or what was
+        trained before is of another kind or rank.
         """
         parts = open_parts(base, torch.device(device))
+        trained = None
         if adapter is not None:
-            lora.open_adapter(parts.unet, adapter)
-            found = lora.adapter_rank(parts.unet)
-            if rank not in (None, found):
-                raise PolicyError(f"{adapter} has rank {found}, not {rank}: set lora.rank {found}")
-        elif rank is not None:
-            lora.add_adapter(parts.unet, rank=rank, seed=seed)
+            trained = open_folder(parts.unet, adapter, train=train, rank=rank)
+        elif rank is not None or train == "unet":
+            trained = fresh(parts.unet, train or "lora", rank=rank or 1, seed=seed)
+        policy = cls(parts, trained=trained, precision=precision)
         if gradient_checkpointing:
-            parts.unet.enable_gradient_checkpointing()
+            policy._unet.enable_gradient_checkpointing()
         if compiled:
-            parts.unet.compile()
-        return cls(parts, precision=precision)
+            policy._unet.compile()
+        return policy
 
     @property
     def device(self) -> torch.device:
@@ -133,29 +139,9 @@ class StableDiffusionPolicy:
             batch_size=batch_size,
         )
 
-    @torch.no_grad()
     def encode_prompts(self, prompts: list[str]) -> Float[Tensor, "batch tokens features"]:
         """Return the text encoder's states; each distinct prompt is encoded once and kept."""
-        for prompt in dict.fromkeys(prompts):
-            if prompt not in self._encoded:
-                self._encoded[prompt] = self._encode(prompt)
-        return torch.stack([self._encoded[prompt] for prompt in prompts])
-
-    def _encode(self, prompt: str) -> Float[Tensor, "tokens features"]:
-        tokenizer = self.parts.tokenizer
-        length = tokenizer.model_max_length
-        whole = tokenizer(prompt)["input_ids"]
-        if len(whole) > length:
-            logger.warning(
-                "prompt of %d tokens: the model reads its first %d: %.60s",
-                len(whole),
-                length,
-                prompt,
-            )
-        tokens = tokenizer(
-            prompt, padding="max_length", max_length=length, truncation=True, return_tensors="pt"
-        )
-        return self.parts.text_encoder(tokens["input_ids"].to(self.device))[0][0]
+        return self._encode(prompts)
 
     def predict(
         self,
@@ -201,7 +187,7 @@ class StableDiffusionPolicy:
     def _network(self, latents: Tensor, timesteps: Tensor, condition: Tensor) -> Tensor:
         is_bf16 = self._precision == "bf16"
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=is_bf16):
-            output = self.parts.unet(
+            output = self._unet(
                 latents, timesteps, encoder_hidden_states=condition, return_dict=False
             )
         return output[0].float()
@@ -217,32 +203,24 @@ class StableDiffusionPolicy:
 
     @contextmanager
     def reference(self) -> Iterator[None]:
-        """Switch the adapter off: the base is the reference, and no second UNet is needed."""
-        if not self.adapter_parameters():
-            yield
-            return
-        self.parts.unet.disable_adapters()
-        try:
-            yield
-        finally:
-            self.parts.unet.enable_adapters()
+        """Let the base predict."""
+        usual = self._unet
+        with self._trained.base() as base:
+            self._unet = base
+            try:
+                yield
+            finally:
+                self._unet = usual
 
     def adapter_parameters(self) -> dict[str, torch.nn.Parameter]:
-        """Return the adapter's weights, the only ones that learn."""
-        return lora.adapter_parameters(self.parts.unet)
+        """Return the weights that learn."""
+        return self._trained.parameters()
 
     def save_adapter(self, folder: Path) -> None:
-        """Write the adapter where plain diffusers' `pipe.load_lora_weights(folder)` opens it."""
-        lora.save_adapter(self.parts.unet, folder)
+        """Write what was trained, where plain diffusers opens it."""
+        self._trained.save(folder)
 
     def fingerprint(self) -> str:
-        """Digest the frozen weights' shapes and a sample of their values."""
-        digest = hashlib.sha256()
-        for network in (self.parts.unet, self.parts.vae, self.parts.text_encoder):
-            for name, weights in network.state_dict().items():
-                if ".lora_" not in name:
-                    flat = weights.detach().flatten().float()
-                    values = flat[:: max(1, len(flat) // _VALUES_PER_TENSOR)].cpu().numpy()
-                    digest.update(f"{name.replace('.base_layer', '')}{weights.shape}".encode())
-                    digest.update(values.tobytes())
-        return digest.hexdigest()[:16]
+        """Return a digest of the base's weights."""
+        parts = self.parts
+        return fingerprint((self._trained.frozen, parts.vae, parts.text_encoder))

@@ -11,7 +11,6 @@ from tqdm import tqdm
 from data.errors import RewardError, TastemakerError
 from data.files import sha256_of
 from rl_finetune import offline, online
-from rl_finetune.adapter import ADAPTER_FILE
 from rl_finetune.config import TuneConfig
 from rl_finetune.dataset import draw_dataset
 from rl_finetune.gallery import draw_gallery, save_gallery
@@ -20,6 +19,7 @@ from rl_finetune.model_card import make_model_card
 from rl_finetune.run_folder import RunFolder
 from rl_finetune.session import Session, open_session
 from rl_finetune.trackers import Trackers
+from rl_finetune.trained import weights_file
 
 
 class TrainingDiverged(TastemakerError):  # noqa: N818
@@ -32,7 +32,7 @@ class TuneResult:
 
     folder: Path
     adapter: Path
-    """Folder in diffusers' LoRA format, with a model card."""
+    """Folder of the adapter, or of the UNet, in diffusers' format, with a model card."""
     adapter_sha256: str
     """Of the weights' file."""
     iterations: list[IterationMetrics]
@@ -70,7 +70,7 @@ def tune(
     return TuneResult(
         folder=out,
         adapter=folder.adapter,
-        adapter_sha256=sha256_of(folder.adapter / ADAPTER_FILE),
+        adapter_sha256=sha256_of(weights_file(folder.adapter)),
         iterations=folder.metrics.read(),
         is_main=processes.is_main,
     )

@@ -97,6 +97,7 @@ def test_a_run_leaves_everything_about_it(config):
     "change",
     [
         {},
+        {"train": "unet"},
         {
             "dpok": DpokConfig(window=0.67, target_kl=1e-3),
             "advantage": AdvantageConfig(baseline="value"),

@@ -63,11 +63,12 @@ def make_all(policy, rollout, batch_size=48):
     ],
 )
 @pytest.mark.parametrize("gradient", ["both", "conditional"])
+@pytest.mark.parametrize("train", ["lora", "unet"])
 def test_before_the_first_update_the_ratio_is_one_and_the_kl_zero(
-    base, prompts, precision, guidance, batch_size, checkpointing, gradient
+    base, prompts, precision, guidance, batch_size, checkpointing, gradient, train
 ):
     policy = StableDiffusionPolicy.open(
-        str(base), rank=2, precision=precision, gradient_checkpointing=checkpointing
+        str(base), train=train, rank=2, precision=precision, gradient_checkpointing=checkpointing
     )
     dpok = DpokConfig(guidance_gradient=gradient)
     learner = make_learner(policy, batch_size=batch_size)
@@ -122,7 +123,9 @@ def frozen_weights(policy):
     }
 
 
-def test_every_adapter_weight_and_nothing_else_changes(policy, prompts):
+@pytest.mark.parametrize("train", ["lora", "unet"])
+def test_every_trained_weight_and_nothing_else_changes(base, prompts, train):
+    policy = StableDiffusionPolicy.open(str(base), train=train, rank=2)
     frozen = frozen_weights(policy)
     adapter = {n: p.detach().clone() for n, p in policy.adapter_parameters().items()}
     learner = make_learner(policy, num_updates=2, num_passes=2)
