@@ -89,8 +89,11 @@ def _check(size: str, *, has_gpu: bool) -> list[dict[str, Any]]:
 
     from benchmarks.gpu.identities import check_identities
 
-    found = []
-    for identity in check_identities(size, torch.device("cuda" if has_gpu else "cpu")):
+    found, device = [], torch.device("cuda" if has_gpu else "cpu")
+    for identity in (
+        *check_identities(size, device, "fp32"),
+        *check_identities(size, device, "bf16"),
+    ):
         verdict = "holds" if identity.holds else "BROKEN"
         _say(f"{verdict:<7}{identity.precision}  {identity.name}: {identity.error:.2g}")
         found.append(asdict(identity) | {"holds": identity.holds})
