@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from benchmarks.gpu.record import Record
+from benchmarks.gpu.record import Record, refuse_other_size
 from data.config_file import parse
 from data.entry import run_command
 from data.errors import ConfigError
@@ -61,14 +61,17 @@ def main() -> None:
 
 
 def _choose(config: GpuConfig) -> tuple[str, Path | None]:
-    """Return the size and the file, or refuse what cannot be measured."""
+    """Return the size and the file, or refuse what cannot be measured or must not be written."""
     import torch
 
     has_gpu = torch.cuda.is_available()
     size = config.size if config.size != "auto" else "sd15" if has_gpu else "small"
     if size == "sd15" and not has_gpu:
         raise ConfigError("size sd15 needs a CUDA GPU and there is none; expected small, or auto")
-    return size, config.results or (RESULTS if has_gpu else None)
+    path = config.results or (RESULTS if has_gpu else None)
+    if path is not None:
+        refuse_other_size(path, size)
+    return size, path
 
 
 def _about() -> dict[str, Any]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from data.errors import ConfigError
 from data.files import write_atomically
 
 
@@ -74,3 +75,20 @@ class Record:
 
 def _one_line(error: Exception) -> str:
     return textwrap.shorten("".join(traceback.format_exception_only(error)), 300)
+
+
+def refuse_other_size(path: Path, size: str) -> None:
+    """Raise `ConfigError` where the figures on file are of networks of another size."""
+    if not path.exists():
+        return
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))["size"]
+    except (ValueError, KeyError, TypeError):
+        raise ConfigError(
+            f"{path} holds no figures of benchmarks.gpu; expected a file of its own for --results"
+        ) from None
+    if found != size:
+        raise ConfigError(
+            f"{path} holds figures of size {found}, and this run's size is {size}; "
+            "give it another file with --results"
+        )

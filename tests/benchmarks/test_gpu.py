@@ -136,6 +136,17 @@ def test_a_failure_frees_what_it_held():
 
 
 @needs_cpu
+@pytest.mark.parametrize("content", ['{"size": "sd15", "variants": [1]}', "[]", "not JSON"])
+def test_figures_of_another_size_are_not_overwritten(run, path, monkeypatch, capsys, content):
+    path.write_text(content)
+    monkeypatch.setattr(command, "_run", lambda *_: pytest.fail("it began to measure"))
+    assert run() == 2
+    assert path.read_text() == content
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {path} holds")
+
+
+@needs_cpu
 def test_no_variant_starts_after_the_time_is_over(run, figures, monkeypatch, capsys, no_identities):
     clock = SimpleNamespace(now=0.0)
     clock.perf_counter = lambda: clock.now
