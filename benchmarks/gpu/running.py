@@ -32,13 +32,15 @@ def measure_all(
     record.left_out = [str(variant) for variant in ways]
     record.save()
     for variant in ways:
-        if record.seconds > 60 * minutes:
+        begun = record.seconds
+        if begun > 60 * minutes:
             break
         record.left_out.remove(str(variant))
         say(f"\n{variant}:")
         with record.attempt(str(variant)):
             record.variants.append(measure(work, variant, device))
             say(*_lines(record.variants[-1]))
+        _say_progress(record, record.seconds - begun, minutes)
     say(*(f"left out, {minutes:g} minutes are over: {name}" for name in record.left_out))
 
 
@@ -49,6 +51,14 @@ def _lines(found: dict[str, Any]) -> list[str]:
         f"{found['updated_steps_per_second']:.2f} updated steps/s"
     )
     return [speed + ("" if memory is None else f", {memory:.1f} GiB at most"), *lines_of(found)]
+
+
+def _say_progress(record: Record, seconds: float, minutes: float) -> None:
+    left = max(0.0, minutes - record.seconds / 60)
+    say(
+        f"took {seconds:.0f} s; variants left: {len(record.left_out)}, "
+        f"minutes left to start one: {left:.1f} of {minutes:g}"
+    )
 
 
 def say(*lines: str) -> None:

@@ -163,6 +163,7 @@ def test_no_variant_starts_after_the_time_is_over(run, figures, monkeypatch, cap
     assert len(figures().variants) == 1
     assert figures().left_out == NAMES[1:]
     assert all(f"left out, 1.5 minutes are over: {name}" in said for name in NAMES[1:])
+    assert "took 100 s; variants left: 2, minutes left to start one: 0.0 of 1.5" in said
     assert "variants measured: 1, left out: 2; figures failed: 0; 100 s in all" in said
 
 
