@@ -10,11 +10,13 @@ import torch
 
 from benchmarks.iteration.compare import brightness, figures_of, lines_of, ratio_of, time_pairs
 from benchmarks.iteration.passes import Passes, Seconds, needed_passes, run_bare
+from data.config_file import load_yaml
 from data.records import Prompt
 from rl_finetune.config import OptimiserConfig, SamplingConfig, TuneConfig
 from rl_finetune.dpok_config import DpokConfig
 from rl_finetune.online import run_iteration
 from rl_finetune.processes import Processes
+from rl_finetune.run import PRESETS
 from rl_finetune.session import make_session
 
 SAMPLING = SamplingConfig(num_steps=4, num_prompts=1, num_images_per_prompt=5, batch_size=3)
@@ -111,4 +113,5 @@ def test_the_command_writes_what_it_prints(tmp_path):
     )
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert f"ratio {figures['ratio']['median']:.3f}" in done.stdout
-    assert figures["sampling"]["num_images_per_prompt"] == 6
+    preset = load_yaml(TuneConfig, PRESETS / "emoji-default.yaml")
+    assert figures["sampling"] == dataclasses.asdict(preset.sampling)
