@@ -9,7 +9,7 @@ import torch
 from benchmarks.gpu.identities import check_identities
 from benchmarks.gpu.record import Record
 from benchmarks.gpu.speed import Variant, Work, measure
-from benchmarks.iteration.compare import lines_of
+from benchmarks.iteration.table import make_table
 from rl_finetune.config import Precision
 
 _PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16")
@@ -50,7 +50,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
         f"{found['images_per_second']:.2f} images/s, "
         f"{found['updated_steps_per_second']:.2f} updated steps/s"
     )
-    return [speed + ("" if memory is None else f", {memory:.1f} GiB at most"), *lines_of(found)]
+    return [speed + ("" if memory is None else f", {memory:.1f} GiB at most"), make_table(found)]
 
 
 def _say_progress(record: Record, seconds: float, minutes: float) -> None:
