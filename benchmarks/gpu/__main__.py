@@ -1,23 +1,24 @@
 """`python -m benchmarks.gpu`: Stable Diffusion 1.5's size on a GPU, or a small model on a CPU.
 
 Weights are random, so nothing is downloaded and no image means anything: what is measured is speed,
-memory, and whether the identities hold on this device in fp32 and bf16.
+memory, and whether the identities hold on this device in fp32 and bf16. Exit status 1 says that a
+figure failed or an identity does not hold; the other figures are on file.
 """
 
-import json
 import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from benchmarks.gpu.record import Record, refuse_other_size
 from data.config_file import parse
 from data.entry import run_command
-from data.errors import ConfigError, TastemakerError
-from data.files import write_atomically
+from data.errors import ConfigError
 from rl_finetune.validation import require
 
 RESULTS = Path("benchmarks/results/gpu.json")
+EXIT_FAILED = 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,111 +33,86 @@ class GpuConfig:
     """Iterations and bare passes that are timed of each variant, after one that warms up."""
     compile: bool = True
     """Measure torch.compile too, on a GPU."""
-    minutes: float = 7.0
-    """A variant that would start later is left out, and named."""
+    minutes: float = 5.0
+    """No variant starts later in the run: it is left out, and named. The rest of eight minutes is
+    for the last one, which may have to compile."""
     results: Path | None = None
     """File of the figures; if none, benchmarks/results/gpu.json on a GPU, and no file on a CPU."""
 
     def __post_init__(self) -> None:
         for name in ("num_images", "num_pairs"):
             require(getattr(self, name) >= 1, name, getattr(self, name), ">= 1")
-
-
-class IdentityBroken(TastemakerError):  # noqa: N818
-    """Report identities that do not hold on this device."""
+        require(self.minutes >= 0, "minutes", self.minutes, ">= 0")
 
 
 def main() -> None:
     """Check the identities, time every variant, print and write what was found."""
+    started = time.perf_counter()
     config = parse(
         GpuConfig,
         sys.argv[1:],
         prog="python -m benchmarks.gpu",
         description="Measure DPOK at Stable Diffusion 1.5's size with random weights.",
     )
+    size, path = _choose(config)
+    record = Record(path=path, about={"size": size, **_about()}, started=started)
+    _run(record, config, size)
+    if record.failed or record.broken:
+        print(f"error: {_problems(record)}", file=sys.stderr)  # noqa: T201
+        sys.exit(EXIT_FAILED)
+
+
+def _choose(config: GpuConfig) -> tuple[str, Path | None]:
+    """Return the size and the file, or refuse what cannot be measured or must not be written."""
     import torch
 
     has_gpu = torch.cuda.is_available()
     size = config.size if config.size != "auto" else "sd15" if has_gpu else "small"
     if size == "sd15" and not has_gpu:
         raise ConfigError("size sd15 needs a CUDA GPU and there is none; expected small, or auto")
-    figures = {"size": size, **_about(has_gpu=has_gpu)}
-    _say(f"{figures['device']}, torch {figures['torch']}: the {size} architecture, random weights")
-    if not has_gpu:
-        _say("there is no GPU: a small model stands in, and its speed says nothing of one")
-    figures["identities"] = _check(size, has_gpu=has_gpu)
-    figures |= _measure(config, size, has_gpu=has_gpu)
     path = config.results or (RESULTS if has_gpu else None)
     if path is not None:
-        write_atomically(path, json.dumps(figures, indent=1) + "\n")
-        _say(f"written: {path}")
-    _refuse_broken(figures["identities"])
+        refuse_other_size(path, size)
+    return size, path
 
 
-def _about(*, has_gpu: bool) -> dict[str, Any]:
+def _about() -> dict[str, Any]:
     import diffusers
     import peft
     import torch
     import transformers
 
+    has_gpu = torch.cuda.is_available()
     device = torch.cuda.get_device_name() if has_gpu else f"CPU, {torch.get_num_threads()} threads"
     modules = (torch, diffusers, transformers, peft)
     return {"device": device} | {module.__name__: module.__version__ for module in modules}
 
 
-def _check(size: str, *, has_gpu: bool) -> list[dict[str, Any]]:
+def _run(record: Record, config: GpuConfig, size: str) -> None:
     import torch
 
-    from benchmarks.gpu.identities import check_identities
+    from benchmarks.gpu.running import check_all, measure_all, say
+    from benchmarks.gpu.speed import Work, variants
 
-    found = []
-    for identity in check_identities(size, torch.device("cuda" if has_gpu else "cpu")):
-        verdict = "holds" if identity.holds else "BROKEN"
-        _say(f"{verdict:<7}{identity.precision}  {identity.name}: {identity.error:.2g}")
-        found.append(asdict(identity) | {"holds": identity.holds})
-    return found
-
-
-def _measure(config: GpuConfig, size: str, *, has_gpu: bool) -> dict[str, Any]:
-    import torch
-
-    from benchmarks.gpu.speed import Work, measure, variants
-    from benchmarks.iteration.compare import lines_of
-
-    started = time.perf_counter()
-    steps = (50, 20) if has_gpu else (6, 3)
+    has_gpu = torch.cuda.is_available()
+    device = torch.device("cuda" if has_gpu else "cpu")
+    about = record.about
+    say(f"{about['device']}, torch {about['torch']}: the {size} architecture, random weights")
+    if not has_gpu:
+        say("there is no GPU: a small model stands in, and its speed says nothing of one")
+    check_all(record, size, device)
     work = Work(
-        size=size,
-        precision="bf16",
-        num_images=config.num_images,
-        num_pairs=config.num_pairs,
+        size=size, precision="bf16", num_images=config.num_images, num_pairs=config.num_pairs
     )
-    measured, left_out = [], []
-    for variant in variants(*steps, compiled=config.compile and has_gpu):
-        if time.perf_counter() - started > 60 * config.minutes:
-            left_out.append(str(variant))
-            _say(f"\nleft out, {config.minutes:g} minutes are over: {variant}")
-            continue
-        found = measure(work, variant, torch.device("cuda" if has_gpu else "cpu"))
-        memory = found["peak_memory_gib"]
-        _say(
-            f"\n{variant}: {found['images_per_second']:.2f} images/s, "
-            f"{found['updated_steps_per_second']:.2f} updated steps/s"
-            + ("" if memory is None else f", {memory:.1f} GiB at most")
-        )
-        _say(*lines_of(found))
-        measured.append(found)
-    return {"work": asdict(work), "variants": measured, "left_out": left_out}
+    about["work"] = asdict(work)
+    ways = variants(*((50, 20) if has_gpu else (6, 3)), compiled=config.compile and has_gpu)
+    measure_all(record, work, ways, device, config.minutes)
+    say(f"\n{record.summary()}")
 
 
-def _refuse_broken(identities: list[dict[str, Any]]) -> None:
-    broken = [f"{each['precision']}: {each['name']}" for each in identities if not each["holds"]]
-    if broken:
-        raise IdentityBroken(f"{len(broken)} identities do not hold here: " + "; ".join(broken))
-
-
-def _say(*lines: str) -> None:
-    print(*lines, sep="\n", flush=True)  # noqa: T201
+def _problems(record: Record) -> str:
+    failed = [f"{name} failed ({error})" for name, error in record.failed.items()]
+    return "; ".join([*failed, *(f"{name} does not hold" for name in record.broken)])
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
-"""What must hold exactly, or within sampling error, on this device and in this precision.
+"""What must hold exactly, or within rounding, on this device and in this precision.
 
 The same identities stand in the tests, on the CPU; here they meet other kernels and bf16.
 """
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.gpu.architectures import build_parts
+from benchmarks.gpu.normals import check_normals
 from data.records import Prompt
 from rl_finetune import adapter as lora
 from rl_finetune import denoising
@@ -21,7 +21,6 @@ from rl_finetune.rollout import Rollout, collect
 from rl_finetune.stable_diffusion import StableDiffusionPolicy
 
 _NUM_STEPS, _SEEDS = 4, [0, 1]
-_DRAWS = 4096
 _PROMPTS = [Prompt.new("a green rabbit"), Prompt.new("four wolves")]
 
 
@@ -40,12 +39,10 @@ class Identity:
         return self.error <= self.allowed
 
 
-def check_identities(size: str, device: torch.device) -> Iterator[Identity]:
-    """Check every identity in both precisions."""
-    for precision in ("fp32", "bf16"):
-        found = _check(size, device, precision)
-        for name, (error, allowed) in found:
-            yield Identity(name=name, precision=precision, error=error, allowed=allowed)
+def check_identities(size: str, device: torch.device, precision: Precision) -> Iterator[Identity]:
+    """Check every identity in one precision of the network; the rest is fp32 in both."""
+    for name, (error, allowed) in _check(size, device, precision):
+        yield Identity(name=name, precision=precision, error=error, allowed=allowed)
 
 
 def _check(
@@ -73,8 +70,7 @@ def _check(
     with policy.reference(), torch.no_grad():
         off = _predict(policy, rollout, 7.5)
     yield "LoRA off is the base, bit for bit", (_difference(off, bare), 0.0)
-    yield "log-prob is that of torch's Normal, relatively", (_log_prob_error(rollout), 1e-4)
-    yield "KL is the mean of log-ratios, in standard errors", (_kl_error(policy, rollout), 4.5)
+    yield from check_normals(policy, rollout)
 
 
 def _rollout(policy: StableDiffusionPolicy, guidance: float) -> Rollout:
@@ -150,48 +146,3 @@ def _disturb(policy: StableDiffusionPolicy) -> None:
 
 def _difference(one: Tensor, other: Tensor) -> float:
     return 0.0 if torch.equal(one, other) else (one - other).abs().max().item()
-
-
-def _log_prob_error(rollout: Rollout) -> float:
-    """Return the largest relative error over all steps with noise."""
-    ours, schedule = rollout.log_prob(), rollout.schedule
-    errors = []
-    for index in schedule.stochastic_steps.tolist():
-        step = schedule.at(torch.full((len(_SEEDS),), index), rollout.latents.device)
-        mean = denoising.mean(rollout.latents[:, index], rollout.predictions[:, index], step)
-        normal = torch.distributions.Normal(mean.double(), step.sigma[:, None, None, None].double())
-        theirs = normal.log_prob(rollout.latents[:, index + 1].double()).flatten(1).sum(1)
-        errors.append(((ours[:, index] - theirs).abs() / theirs.abs()).max().item())
-    return max(errors)
-
-
-def _kl_error(policy: StableDiffusionPolicy, rollout: Rollout) -> float:
-    """Return how many standard errors the mean log-ratio of draws is off the exact KL."""
-    index = 1
-    timesteps = rollout.schedule.timesteps[index : index + 1].expand(len(_SEEDS))
-    with policy.reference(), torch.no_grad():
-        reference = policy.predict(
-            rollout.latents[:, index],
-            timesteps.to(policy.device),
-            rollout.condition,
-            guidance=rollout.guidance,
-        )
-    step = rollout.schedule.at(torch.full((len(_SEEDS),), index), policy.device)
-    prediction = rollout.predictions[:, index]
-    exact = denoising.step_kl(prediction, reference, step)
-    ratios = _log_ratios(prediction, reference, step, policy.device)
-    error = ratios.std(0) / math.sqrt(_DRAWS)
-    return ((ratios.mean(0) - exact).abs() / error).max().item()
-
-
-def _log_ratios(
-    prediction: Tensor, reference: Tensor, step: denoising.Step, device: torch.device
-) -> Tensor:
-    """Return log p - log p_ref of as many draws of the step, a row each."""
-    generator = torch.Generator(device).manual_seed(1)
-
-    def draw() -> Tensor:
-        noise = torch.randn(prediction.shape, generator=generator, device=device)
-        return -denoising.log_ratio(reference, prediction, noise, step)
-
-    return torch.stack([draw() for _ in range(_DRAWS)])

@@ -1,10 +1,13 @@
 """`python -m benchmarks.iteration`: a DPOK iteration over its bare network passes."""
 
 import json
+import os
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+from benchmarks.iteration.table import machine_of, make_table
 from data.config_file import load_yaml, parse
 from data.entry import run_command
 from data.files import write_atomically
@@ -29,7 +32,7 @@ class IterationConfig:
 
 
 def main() -> None:
-    """Time, print the split and the ratio, and write both."""
+    """Time, print the ratio and where the rest goes, and write both with every timing."""
     config = parse(
         IterationConfig,
         sys.argv[1:],
@@ -37,15 +40,18 @@ def main() -> None:
         description="Time a DPOK iteration over the same network passes alone.",
     )
     settings = load_yaml(TuneConfig, PRESETS / f"{config.preset}.yaml")
-    figures = measure(settings, config.num_pairs)
+    load = os.getloadavg()[0]
+    figures = {"preset": config.preset, **measure(settings, config.num_pairs)}
+    figures["load"] = [load, os.getloadavg()[0]]
+    print(make_table(figures), machine_of(figures), sep="\n\n")  # noqa: T201
     write_atomically(config.results, json.dumps(figures, indent=1) + "\n")
 
 
-def measure(settings: TuneConfig, num_pairs: int) -> dict[str, object]:
-    """Return and print the figures of the embedded model with these settings."""
+def measure(settings: TuneConfig, num_pairs: int) -> dict[str, Any]:
+    """Return the figures of the embedded model with these settings."""
     import torch
 
-    from benchmarks.iteration.compare import brightness, figures_of, lines_of, time_pairs
+    from benchmarks.iteration.compare import brightness, figures_of, time_pairs
     from data.prompts import load_prompt_set
     from emoji_world.assets import base_path
     from rl_finetune.processes import Processes
@@ -63,10 +69,14 @@ def measure(settings: TuneConfig, num_pairs: int) -> dict[str, object]:
         watched={},
         prompts=[each for each in load_prompt_set(settings.prompts) if each.split == "train"],
     )
-    figures = figures_of(time_pairs(session, num_pairs))
-    print(*lines_of(figures), sep="\n")  # noqa: T201
-    about = {"device": str(processes.device), "threads": torch.get_num_threads()}
-    return about | {"torch": torch.__version__, "sampling": asdict(settings.sampling)} | figures
+    return {
+        "device": str(processes.device),
+        "threads": torch.get_num_threads(),
+        "cores": os.cpu_count(),
+        "torch": torch.__version__,
+        "sampling": asdict(settings.sampling),
+        **figures_of(time_pairs(session, num_pairs)),
+    }
 
 
 if __name__ == "__main__":

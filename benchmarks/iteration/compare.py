@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from statistics import fmean, median, quantiles
+from statistics import median, quantiles
 from typing import Any
 
 from jaxtyping import Float
@@ -11,7 +11,9 @@ from torch import Tensor
 from benchmarks.iteration.passes import Seconds, needed_passes, run_bare
 from rl_finetune.online import run_iteration
 from rl_finetune.session import Session
+from rl_finetune.stopwatch import Stopwatch
 
+PARTS = ("sample", "score", "update", "other", "total")
 Pair = tuple[Seconds, Seconds]
 """An iteration, and the bare passes that were timed after it."""
 
@@ -29,19 +31,23 @@ def time_pairs(session: Session, num_pairs: int) -> list[Pair]:
     passes = needed_passes(session)
     pairs = []
     for number in range(1, num_pairs + 2):
-        record = run_iteration(session, number)
-        whole = Seconds(
-            sample=record.seconds_sample,
-            score=record.seconds_score,
-            update=record.seconds_update,
-        )
+        whole = _time_iteration(session, number)
         pairs.append((whole, run_bare(session, passes)))
     return pairs[1:]
 
 
+def _time_iteration(session: Session, number: int) -> Seconds:
+    """Return the parts that an iteration's record has, and what its parts do not account for."""
+    clock = Stopwatch()
+    record = run_iteration(session, number)
+    parts = (record.seconds_sample, record.seconds_score, record.seconds_update)
+    sample, score, update = parts
+    return Seconds(sample=sample, score=score, update=update, other=clock.lap() - sum(parts))
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Ratio:
-    """Of an iteration's time to its bare passes', over the pairs."""
+class Spread:
+    """Of one number per pair."""
 
     median: float
     low: float
@@ -49,44 +55,39 @@ class Ratio:
     high: float
 
 
-def ratio_of(pairs: Sequence[Pair]) -> Ratio:
-    """Return the ratio of each pair's times, summed up."""
-    ratios = sorted(whole.total / bare.total for whole, bare in pairs)
-    low, _, high = quantiles(ratios, n=4) if len(ratios) >= 4 else (ratios[0], 0, ratios[-1])
-    return Ratio(median=median(ratios), low=low, high=high)
+def spread_of(values: Sequence[float]) -> Spread:
+    """Return median and quartiles."""
+    ordered = sorted(values)
+    low, _, high = quantiles(ordered, n=4) if len(ordered) >= 4 else (ordered[0], 0, ordered[-1])
+    return Spread(median=median(ordered), low=low, high=high)
 
 
 def figures_of(pairs: Sequence[Pair]) -> dict[str, Any]:
-    """Return the ratio, and the mean seconds of every part, as JSON has them."""
+    """Return the ratio, where the rest of the time goes, and every timing, as JSON has them.
+
+    The rest of a part is what an iteration takes longer than its pair's bare passes, in shares of
+    all of these: the shares of a pair's parts sum to its ratio less one.
+    """
+    rest = {
+        part: [(getattr(whole, part) - getattr(bare, part)) / bare.total for whole, bare in pairs]
+        for part in PARTS
+    }
+    seconds = {
+        "iteration": [_by_part(whole) for whole, _ in pairs],
+        "bare passes": [_by_part(bare) for _, bare in pairs],
+    }
     return {
         "pairs": len(pairs),
-        "ratio": asdict(ratio_of(pairs)),
-        "seconds": {
-            "iteration": _means([whole for whole, _ in pairs]),
-            "bare passes": _means([bare for _, bare in pairs]),
-        },
+        "ratio": asdict(spread_of([whole.total / bare.total for whole, bare in pairs])),
+        "rest": {part: asdict(spread_of(shares)) for part, shares in rest.items()},
+        "seconds": {name: _medians(rows) for name, rows in seconds.items()},
+        "timings": seconds,
     }
 
 
-def _means(rows: Sequence[Seconds]) -> dict[str, float]:
-    parts = ("sample", "score", "update", "total")
-    return {part: round(fmean(getattr(row, part) for row in rows), 4) for part in parts}
+def _by_part(seconds: Seconds) -> dict[str, float]:
+    return {part: round(getattr(seconds, part), 4) for part in PARTS}
 
 
-def lines_of(figures: dict[str, Any]) -> list[str]:
-    """Return the figures as a small table."""
-    seconds, ratio = figures["seconds"], figures["ratio"]
-    lines = [f"{'seconds':<24}{'iteration':>10}{'bare':>10}"]
-    for part, said in (
-        ("sample", "sample and decode"),
-        ("score", "score"),
-        ("update", "base and update"),
-        ("total", "all"),
-    ):
-        whole, bare = seconds["iteration"][part], seconds["bare passes"][part]
-        lines.append(f"{said:<24}{whole:>10.3f}{bare:>10.3f}")
-    lines.append(
-        f"ratio {ratio['median']:.3f} ({ratio['low']:.3f} to {ratio['high']:.3f}), "
-        f"median and quartiles of {figures['pairs']} pairs"
-    )
-    return lines
+def _medians(rows: Sequence[dict[str, float]]) -> dict[str, float]:
+    return {part: median(row[part] for row in rows) for part in PARTS}

@@ -38,11 +38,13 @@ class Seconds:
     """Asking for rewards; bare passes have none."""
     update: float
     """The base's predictions, and the updates."""
+    other: float = 0.0
+    """Planning and the record; bare passes have neither."""
 
     @property
     def total(self) -> float:
         """Of the whole iteration."""
-        return self.sample + self.score + self.update
+        return self.sample + self.score + self.update + self.other
 
 
 def needed_passes(session: Session) -> Passes:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.iteration.table import machine_of, make_table
 from benchmarks.taste.tables import make_tables
 from feedback_loop.__main__ import COMMANDS
 
@@ -29,6 +30,19 @@ def test_links_within_the_project_lead_somewhere(document):
 def test_the_results_are_those_on_file():
     seeds = json.loads((ROOT / "benchmarks/results/taste.json").read_text("utf-8"))["seeds"]
     assert make_tables(seeds) in (ROOT / "docs/results.md").read_text("utf-8")
+
+
+def test_the_speed_is_that_on_file():
+    figures = json.loads((ROOT / "benchmarks/results/iteration.json").read_text("utf-8"))
+    results = (ROOT / "docs/results.md").read_text("utf-8")
+    assert make_table(figures) in results
+    assert machine_of(figures) in results
+
+
+def test_the_results_say_whether_a_gpu_was_measured():
+    results = (ROOT / "docs/results.md").read_text("utf-8")
+    has_figures = (ROOT / "benchmarks/results/gpu.json").exists()
+    assert ("`make gpu` has not been run on a GPU yet" in results) != has_figures
 
 
 def test_the_readme_names_the_python_that_is_required():
@@ -60,6 +74,8 @@ def test_every_tastemaker_command_in_the_readme_exists():
         ["-m", "benchmarks.variance"],
         ["-m", "benchmarks.signal"],
         ["-m", "benchmarks.pictures"],
+        ["-m", "benchmarks.iteration"],
+        ["-m", "benchmarks.gpu"],
         ["-m", "benchmarks.paper"],
         ["-m", "benchmarks.paper.write"],
         ["-m", "rl_finetune.evaluate"],

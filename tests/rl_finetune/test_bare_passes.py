@@ -8,13 +8,16 @@ import sys
 import pytest
 import torch
 
-from benchmarks.iteration.compare import brightness, figures_of, lines_of, ratio_of, time_pairs
+from benchmarks.iteration.compare import Spread, brightness, figures_of, spread_of, time_pairs
 from benchmarks.iteration.passes import Passes, Seconds, needed_passes, run_bare
+from benchmarks.iteration.table import machine_of, make_table
+from data.config_file import load_yaml
 from data.records import Prompt
 from rl_finetune.config import OptimiserConfig, SamplingConfig, TuneConfig
 from rl_finetune.dpok_config import DpokConfig
 from rl_finetune.online import run_iteration
 from rl_finetune.processes import Processes
+from rl_finetune.run import PRESETS
 from rl_finetune.session import make_session
 
 SAMPLING = SamplingConfig(num_steps=4, num_prompts=1, num_images_per_prompt=5, batch_size=3)
@@ -90,14 +93,30 @@ def test_pairs_are_timed_and_summed_up(open_session):
     assert figures["ratio"]["low"] <= figures["ratio"]["median"] <= figures["ratio"]["high"]
     assert figures["seconds"]["bare passes"]["score"] == 0
     assert all(seconds > 0 for seconds in figures["seconds"]["iteration"].values())
-    assert lines_of(figures)[-1].endswith("of 2 pairs")
+    assert len(figures["timings"]["iteration"]) == 2
+    assert "medians of 2 pairs" in make_table(figures)
 
 
 def test_the_ratio_is_that_of_whole_pairs():
     bare = Seconds(sample=1.0, score=0.0, update=1.0)
     pairs = [(Seconds(sample=1.0, score=s, update=1.0), bare) for s in (0.0, 0.2, 1.0)]
-    assert ratio_of(pairs).median == pytest.approx(1.1)
-    assert (ratio_of(pairs).low, ratio_of(pairs).high) == pytest.approx((1.0, 1.5))
+    assert figures_of(pairs)["ratio"] == pytest.approx({"median": 1.1, "low": 1.0, "high": 1.5})
+
+
+def test_the_rest_of_all_parts_is_what_the_ratio_is_over_one():
+    whole = Seconds(sample=1.2, score=0.1, update=1.5, other=0.2)
+    figures = figures_of([(whole, Seconds(sample=1.0, score=0.0, update=1.0))])
+    rest = {part: spread["median"] for part, spread in figures["rest"].items()}
+    assert rest == pytest.approx(
+        {"sample": 0.1, "score": 0.05, "update": 0.25, "other": 0.1, "total": 0.5}
+    )
+    assert rest["total"] == pytest.approx(figures["ratio"]["median"] - 1)
+    assert "| rewards | 0.100 | 0.000 | +5.0 (+5.0 to +5.0) |" in make_table(figures)
+
+
+def test_a_spread_has_quartiles_where_there_are_four():
+    assert spread_of([3.0, 1.0, 2.0]) == Spread(median=2.0, low=1.0, high=3.0)
+    assert spread_of([5.0, 1.0, 2.0, 3.0, 4.0]) == Spread(median=3.0, low=1.5, high=4.5)
 
 
 @pytest.mark.slow
@@ -110,5 +129,7 @@ def test_the_command_writes_what_it_prints(tmp_path):
         check=True,
     )
     figures = json.loads((tmp_path / "figures.json").read_text())
-    assert f"ratio {figures['ratio']['median']:.3f}" in done.stdout
-    assert figures["sampling"]["num_images_per_prompt"] == 6
+    assert make_table(figures) in done.stdout
+    assert machine_of(figures) in done.stdout
+    preset = load_yaml(TuneConfig, PRESETS / "emoji-default.yaml")
+    assert figures["sampling"] == dataclasses.asdict(preset.sampling)
