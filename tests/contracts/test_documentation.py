@@ -42,12 +42,14 @@ def test_links_to_lines_lead_to_what_they_name(document):
 @pytest.mark.parametrize("record", [DpokMetrics, SupervisedMetrics])
 def test_every_logged_metric_is_explained(record):
     explained = re.findall(r"^\| `(\w+)` \|", part_of_algorithm("Logged metrics"), re.MULTILINE)
-    assert not {field.name for field in dataclasses.fields(record)} - set(explained)
+    missing = [each.name for each in dataclasses.fields(record) if each.name not in explained]
+    assert not missing, f"{record.__name__}: docs/algorithm.md explains no {', '.join(missing)}"
 
 
 def test_every_preset_is_named_where_usage_is_explained():
     usage = part_of_algorithm("Usage")
-    assert all(f"[`{path.stem}`](" in usage for path in PRESETS.glob("*.yaml"))
+    missing = [each.stem for each in PRESETS.glob("*.yaml") if f"[`{each.stem}`](" not in usage]
+    assert not missing, f"docs/algorithm.md names no preset {', '.join(missing)}"
 
 
 def part_of_algorithm(title):
