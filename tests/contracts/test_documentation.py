@@ -1,21 +1,27 @@
 """What the documents say is so: links lead somewhere, commands exist, versions agree."""
 
+import dataclasses
 import json
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
-from pathlib import Path
 
 import pytest
+from contracts.line_links import DOCUMENTS, ROOT, wrong_links
 
 from benchmarks.iteration.table import machine_of, make_table
+from benchmarks.paper.__main__ import PaperConfig
 from benchmarks.taste.tables import make_tables
+from data.config_file import parse
 from feedback_loop.__main__ import COMMANDS
+from rl_finetune.evaluate import EvaluateConfig
+from rl_finetune.metrics import DpokMetrics, SupervisedMetrics
+from rl_finetune.run import PRESETS, RunArguments
 
-ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+ALGORITHM = (ROOT / "docs/algorithm.md").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)#]+)")
 
@@ -25,6 +31,53 @@ def test_links_within_the_project_lead_somewhere(document):
     for target in LINK.findall(document.read_text(encoding="utf-8")):
         if not target.startswith(("http://", "https://")):
             assert (document.parent / target).exists(), f"{document.name} links to {target}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_to_lines_lead_to_what_they_name(document):
+    wrong = list(wrong_links(document))
+    said = "\n".join([document.name, *wrong, "`python tests/contracts/line_links.py` mends them"])
+    assert not wrong, said
+
+
+@pytest.mark.parametrize("record", [DpokMetrics, SupervisedMetrics])
+def test_every_logged_metric_is_explained(record):
+    explained = re.findall(r"^\| `(\w+)` \|", part_of_algorithm("Logged metrics"), re.MULTILINE)
+    missing = [each.name for each in dataclasses.fields(record) if each.name not in explained]
+    assert not missing, f"{record.__name__}: docs/algorithm.md explains no {', '.join(missing)}"
+
+
+def test_every_preset_is_named_where_usage_is_explained():
+    usage = part_of_algorithm("Usage")
+    missing = [each.stem for each in PRESETS.glob("*.yaml") if f"[`{each.stem}`](" not in usage]
+    assert not missing, f"docs/algorithm.md names no preset {', '.join(missing)}"
+
+
+def part_of_algorithm(title):
+    return ALGORITHM.split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+@pytest.mark.parametrize(
+    ("module", "config"),
+    [
+        ("rl_finetune.run", RunArguments),
+        ("rl_finetune.evaluate", EvaluateConfig),
+        ("benchmarks.paper", PaperConfig),
+    ],
+)
+def test_the_options_in_the_algorithms_commands_exist(module, config):
+    commands = [words for words in commands_of(ALGORITHM) if module in words]
+    assert commands
+    for words in commands:
+        options = words[words.index(module) + 1 :]
+        parse(config, options, prog=module, description="", presets=PRESETS)
+
+
+def commands_of(document):
+    """Return the words of each command that a document shows in a plain block."""
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```", document, re.MULTILINE | re.DOTALL)
+    lines = "".join(block for language, block in blocks if not language).replace("\\\n", "")
+    return [shlex.split(line) for line in lines.splitlines()]
 
 
 def test_the_results_are_those_on_file():
