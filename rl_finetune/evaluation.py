@@ -1,7 +1,7 @@
 """Looking at what a policy draws with measures that it was not trained on, image by image."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -38,6 +38,8 @@ class EvaluatedImage:
     distance: float | None
     """Mean cosine distance to the policy's other images of the prompt, whose mean over images is
     its diversity; none without a vision tower."""
+    adapter_sha256: str | None = None
+    """Of the file with what was trained of the policy; none for the base."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +59,7 @@ def evaluate_policy(
     sampling: SamplingConfig,
     rewards: Mapping[str, Reward],
     vision: Vision | None,
+    adapter_sha256: str | None = None,
     progress: str = "",
 ) -> Evaluated:
     """Draw an image per prompt and seed and look at it with everyone who has something to say.
@@ -70,6 +73,7 @@ def evaluate_policy(
         found = None if vision is None else vision(pixels)
         images += _describe(prompt, seeds, pixels, kl, found, rewards)
         features += [] if found is None else [found]
+    images = [replace(image, adapter_sha256=adapter_sha256) for image in images]
     return Evaluated(images=images, features=torch.cat(features) if features else None)
 
 

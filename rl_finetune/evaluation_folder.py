@@ -27,10 +27,17 @@ class EvaluationSettings:
 
     base: str
     prompts: str
-    sampling: SamplingConfig
+    num_steps: int
+    guidance: float
+    eta: float
     num_images_per_prompt: int
     rewards: tuple[str, ...]
     features: str
+
+    @property
+    def sampling(self) -> SamplingConfig:
+        """How images are drawn."""
+        return SamplingConfig(num_steps=self.num_steps, guidance=self.guidance, eta=self.eta)
 
 
 class EvaluationFolder:
@@ -57,20 +64,24 @@ class EvaluationFolder:
                     "another --out"
                 )
 
-    def find(self, policy: str) -> Evaluated | None:
-        """Return what is known of a policy."""
+    def find(self, policy: str, adapter_sha256: str | None) -> Evaluated | None:
+        """Return what is known of a policy, unless it has other weights now."""
         records, features = self._paths(policy)
         if not records.exists():
             return None
         lines = records.read_text(encoding="utf-8").splitlines()
+        images = [EvaluatedImage(**json.loads(line)) for line in lines]
+        if any(image.adapter_sha256 != adapter_sha256 for image in images):
+            return None
         return Evaluated(
-            images=[EvaluatedImage(**json.loads(line)) for line in lines],
+            images=images,
             features=torch.from_numpy(np.load(features)) if features.exists() else None,
         )
 
     def keep(self, policy: str, evaluated: Evaluated) -> None:
         """Write a policy's evaluation; the records come last and say that it is whole."""
         records, features = self._paths(policy)
+        records.unlink(missing_ok=True)
         if evaluated.features is not None:
             buffer = io.BytesIO()
             np.save(buffer, evaluated.features.numpy())

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from data.files import sha256_of
 from data.prompts import load_prompt_set
 from data.records import Split
 from rl_finetune.config import TuneConfig
@@ -18,6 +19,7 @@ from rl_finetune.evaluation_summary import compare
 from rl_finetune.processes import Processes
 from rl_finetune.rewards import open_reward, open_vision
 from rl_finetune.stable_diffusion import StableDiffusionPolicy
+from rl_finetune.trained import weights_file
 
 BASE = "base"
 BASE_AGAIN = "base-again"
@@ -34,7 +36,9 @@ def evaluate_runs(config: EvaluateConfig, runs: Mapping[str, TuneConfig]) -> tup
     settings = EvaluationSettings(
         base=first.policy,
         prompts=config.prompts or first.prompts,
-        sampling=first.sampling,
+        num_steps=first.sampling.num_steps,
+        guidance=first.sampling.guidance,
+        eta=first.sampling.eta,
         num_images_per_prompt=config.num_images_per_prompt,
         rewards=config.rewards or (first.reward, *first.watch),
         features=config.features,
@@ -65,7 +69,8 @@ class Evaluator:
 
     def evaluate(self, name: str, adapter: Path | None = None) -> Evaluated:
         """Return a policy's images and what was found about them, made now or before."""
-        if found := self._folder.find(name):
+        sha256 = None if adapter is None else sha256_of(weights_file(adapter))
+        if found := self._folder.find(name, sha256):
             return found
         number = self._settings.num_images_per_prompt
         first_seed = FIRST_SEED + (number if name == BASE_AGAIN else 0)
@@ -76,6 +81,7 @@ class Evaluator:
             sampling=self._settings.sampling,
             rewards={} if name == BASE_AGAIN else self._rewards,
             vision=self._vision,
+            adapter_sha256=sha256,
             progress=name,
         )
         self._folder.keep(name, evaluated)

@@ -102,7 +102,9 @@ def _evaluate(
     settings = EvaluationSettings(
         base=config.policy,
         prompts=config.prompts,
-        sampling=config.sampling,
+        num_steps=config.sampling.num_steps,
+        guidance=config.sampling.guidance,
+        eta=config.sampling.eta,
         num_images_per_prompt=experiment.num_measured,
         rewards=tuple(suite.roles),
         features=str(clip_path()),

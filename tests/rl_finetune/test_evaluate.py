@@ -1,5 +1,6 @@
 """`python -m rl_finetune.evaluate` on real runs of a tiny model."""
 
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from data.config_file import dump_yaml
+from data.config_file import dump_yaml, load_yaml
 from data.errors import ConfigError
 from data.prompts import load_prompt_set
 from emoji_world.assets import clip_path
@@ -91,6 +92,16 @@ def test_what_is_evaluated_already_is_not_drawn_again(runs, monkeypatch):
     assert both["moved"]["train"]["distance_to_base"] is None
 
 
+def test_a_run_that_was_prolonged_is_evaluated_anew(base, runs, disturb, monkeypatch):
+    first = evaluate(monkeypatch, "--runs", *runs, "--num-images-per-prompt", 2)
+    policy = StableDiffusionPolicy.open(str(base), adapter=runs[1] / "adapter")
+    disturb(policy, seed=1, scale=0.3)
+    policy.save_adapter(runs[1] / "adapter")
+    second = evaluate(monkeypatch, "--runs", *runs, "--num-images-per-prompt", 2)
+    assert second["still"] == first["still"]
+    assert second["moved"] != first["moved"]
+
+
 def test_an_image_is_the_same_whoever_it_is_drawn_beside(base):
     policy = StableDiffusionPolicy.open(str(base))
     prompts = load_prompt_set("paper")[:2]
@@ -106,6 +117,15 @@ def test_an_image_is_the_same_whoever_it_is_drawn_beside(base):
     ((key, value),) = few.items()
     assert many[key] == pytest.approx(value, abs=1e-5)
     assert len(many) == 6
+
+
+def test_runs_whose_iterations_had_other_sizes_compare(runs, monkeypatch):
+    config = load_yaml(TuneConfig, runs[1] / "config.yaml")
+    sampling = SamplingConfig(num_steps=3, num_prompts=1, num_images_per_prompt=5)
+    dump_yaml(dataclasses.replace(config, sampling=sampling), runs[1] / "config.yaml")
+    one = evaluate(monkeypatch, "--runs", runs[0], "--num-images-per-prompt", 2)
+    other = evaluate(monkeypatch, "--runs", runs[1], "--num-images-per-prompt", 2)
+    assert one["base"] == other["base"]
 
 
 @pytest.mark.parametrize(
