@@ -132,7 +132,7 @@ class TuneConfig:
     iterations: int = 100
     """Times to draw images and update the adapter."""
     seed: int = 0
-    """Decides prompts, image seeds, trained steps and the adapter's first weights."""
+    """Decides all that is drawn: prompts, image seeds, trained steps, and first weights."""
     precision: Precision = "fp32"
     """Arithmetic of the UNet; latents, log-probs and the adapter are fp32 always."""
     gradient_checkpointing: bool = False

@@ -111,6 +111,7 @@ def penalised_rewards(
     """Subtract `weight`, beta / alpha, times the trajectory's log-ratio: its mean is the KL.
 
     The sampled log-ratio and not the KL itself: times the score it gives both parts of the KL's
-    gradient, the direct one and the one through the states visited.
+    gradient, the direct one and the one through the states visited, for the steps that are trained
+    (`dpok.window` 1 trains all).
     """
     return rewards - weight * log_ratio_to_reference.sum(1)

@@ -18,9 +18,11 @@ class DpokConfig:
     """
 
     reward_weight: float = 1.0
-    """Weight alpha of the reward; advantages are normalised, so only kl_weight / alpha matters."""
+    """Weight alpha of the reward. AdamW takes a loss of another scale for the same, so only
+    kl_weight / alpha matters where optimiser.max_grad_norm does not act."""
     kl_weight: float = 0.02
-    """Weight beta of the KL to the base, in advantage units per nat of one denoising step."""
+    """Weight beta of the KL to the base per nat of one denoising step: in units of the advantage,
+    or of the reward where it is charged to that."""
     kl_in: Literal["loss", "reward"] = "loss"
     """Charge the KL as a term of the loss (Eq. 9), or subtract its estimate from the reward."""
     target_kl: float | None = None
@@ -61,6 +63,12 @@ class DpokConfig:
             self.kl,
             "exact where the KL is charged to the reward",
         )
+        require(
+            self.kl_in == "loss" or self.reward_weight > 0,
+            "dpok.reward_weight",
+            self.reward_weight,
+            "> 0 where the KL is charged to the reward",
+        )
         require(0 < self.window <= 1, "dpok.window", self.window, "in (0, 1]")
         require(self.num_kl_steps >= 1, "dpok.num_kl_steps", self.num_kl_steps, ">= 1")
 
@@ -91,7 +99,7 @@ class AdvantageConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ValueConfig:
-    """The value function that `advantage.baseline: value` learns; defaults are the paper's."""
+    """The value function that `advantage.baseline: value` learns, as in the authors' code."""
 
     width: int = 256
     """Units of each of its three hidden layers."""

@@ -15,6 +15,7 @@ class ImageMetrics:
     reward: float
     """Mean over the iteration's images."""
     reward_std: float
+    """Standard deviation over all of them."""
     reward_by_prompt: dict[str, float]
     """Mean reward of each prompt, by its text."""
     watched: dict[str, float]
@@ -24,7 +25,9 @@ class ImageMetrics:
     kl_by_step: list[float | None]
     """Mean KL of each denoising step in nats; none where none was drawn."""
     seconds_sample: float
+    """Time that the main process took to draw them."""
     seconds_score: float
+    """Time that it took to reward them, the watched rewards included."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +43,7 @@ class IterationMetrics(ImageMetrics):
     grad_norm: float
     """Mean over updates, before clipping to max_grad_norm."""
     seconds_update: float
+    """Time of the updates in the main process, with DPOK's predictions of the base."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +56,7 @@ class DpokMetrics(IterationMetrics):
     kl_weight: float
     """Weight beta of the KL in this iteration."""
     value_loss: float | None
-    """Mean squared error of the value function before it learned; none without one."""
+    """Mean squared error of the value function, each update's before it is made; none without."""
     ratio: float
     """Mean density ratio of a trained step to the policy that sampled, over all updates."""
     ratio_max: float
@@ -60,7 +64,7 @@ class DpokMetrics(IterationMetrics):
     clip_fraction: float
     """Share of trained steps whose ratio left the trust region."""
     live_fraction: float
-    """Share of trained steps whose reward term had a gradient."""
+    """Share of trained steps that the trust region lets learn from their advantage."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,9 +1,9 @@
 """The denoising steps of a run: a scheduler's config made into coefficients, step by step.
 
 Timesteps and alphas come from diffusers' own `DDIMScheduler`, whatever DDIM-compatible class the
-model's folder names (timestep spacing, steps_offset, set_alpha_to_one and all), and every step
-agrees with `DDIMScheduler.step`. Clipping or thresholding of the denoised latents is no part of a
-Gaussian step and is refused.
+model's folder names (timestep spacing, set_alpha_to_one and all), and every step agrees with
+`DDIMScheduler.step`. Clipping or thresholding of the denoised latents is no part of a Gaussian step
+and is refused.
 """
 
 from collections.abc import Mapping

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from data.errors import PromptError
+from data.errors import ConfigError, PromptError
 from data.prompts import load_prompt_set
 from data.records import Prompt
 from rl_finetune.advantages import PromptStatistics
@@ -52,6 +52,7 @@ class Session:
 def open_session(config: TuneConfig) -> Session:
     """Open policy, reward and prompts; whatever is wrong with them is a `TastemakerError`."""
     prompts = _open_prompts(config.prompts)
+    _refuse_prompts_twice(config, len(prompts))
     processes = Processes()
     processes.seed(config.seed)
     reward = open_reward(config.reward, device=processes.device)
@@ -113,6 +114,15 @@ def _open_prompts(prompt_set: str) -> list[Prompt]:
     if not prompts:
         raise PromptError(f"{prompt_set} has no prompt of split train; expected at least one")
     return prompts
+
+
+def _refuse_prompts_twice(config: TuneConfig, num_prompts: int) -> None:
+    """One prompt with two starts in an iteration has no one mean to be compared with."""
+    if config.shares_start and num_prompts % min(config.sampling.num_prompts, num_prompts):
+        raise ConfigError(
+            f"sampling.num_prompts is {config.sampling.num_prompts} for {num_prompts} prompts: "
+            "advantage.baseline start needs a divisor, or an iteration can have a prompt twice"
+        )
 
 
 def _make_value(

@@ -36,8 +36,8 @@ class ChosenSteps:
     later: Int[Tensor, "images later"]
     window_size: int
     """How many steps `trained` was drawn from."""
-    num_later: int
-    """How many steps `later` was drawn from."""
+    num_later: float
+    """How many steps `later` stands for."""
 
     @property
     def indices(self) -> Int[Tensor, "images chosen"]:
@@ -67,18 +67,23 @@ class ChosenSteps:
     def split(
         self, num_parts: int, *, with_later: bool
     ) -> Iterator[tuple["ChosenSteps", Int[Tensor, " columns"]]]:
-        """Yield parts that each estimate the whole, with their columns of `indices`."""
+        """Yield parts, with their columns of `indices`.
+
+        Each estimates the whole; where there are fewer later steps than parts, some parts have none
+        and the others count theirs for more, so that all parts together estimate it.
+        """
         num_trained, num_later = self.trained.shape[1], self.later.shape[1]
         if not with_later:
             num_later = 0
         trained = torch.arange(num_trained).tensor_split(num_parts)
         later = torch.arange(num_later).tensor_split(num_parts)
+        stands_for = self.num_later * num_parts / max(1, min(num_parts, num_later))
         for window_part, later_part in zip(trained, later, strict=True):
             part = ChosenSteps(
                 trained=self.trained[:, window_part],
                 later=self.later[:, later_part],
                 window_size=self.window_size,
-                num_later=self.num_later,
+                num_later=stands_for,
             )
             yield part, torch.cat([window_part, num_trained + later_part])
 

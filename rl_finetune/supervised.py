@@ -1,6 +1,7 @@
 """The paper's supervised baselines (section 4.3): a denoising loss weighted by the reward.
 
-Images are drawn once, from the base. With an image's reward r, and g for `gamma`:
+Images are drawn once, from the base. With an image's reward r, g for `gamma`, and |.|^2 as the mean
+over the latent's entries:
 
     supervised        max(r, 0) |target - prediction|^2                               (Eq. 10)
     supervised-kl-d   max(r + g, 0) |target - prediction|^2             (KL-D, by the data)

@@ -56,6 +56,7 @@ def test_presets_load_and_say_only_what_differs(name):
         (GalleryConfig, {"every": 0}),
         (TuneConfig, {"iterations": 0}),
         (DpokConfig, {"window": 0.0}),
+        (DpokConfig, {"reward_weight": 0.0, "kl_in": "reward"}),
         (DpokConfig, {"num_kl_steps": 0}),
     ],
 )

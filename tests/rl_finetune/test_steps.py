@@ -57,6 +57,22 @@ def test_every_update_estimates_the_whole():
         kl = share_of_each_step(part.kl_weights, part.indices)
         torch.testing.assert_close(kl, torch.tensor([1.0] * 6 + [0.0]), rtol=0, atol=0.05)
     assert sorted(seen) == list(range(5))
+
+
+@pytest.mark.parametrize("num_updates", [1, 2, 3])
+@pytest.mark.parametrize("num_kl_steps", [1, 2, 3])
+def test_updates_together_count_each_step_once(num_updates, num_kl_steps):
+    """Also where there are more updates than later steps, so that some updates have none."""
+    chosen = choose(6, num_updates, window=0.5, num_kl_steps=num_kl_steps)
+    parts = [part for part, _ in chosen.split(num_updates, with_later=True)]
+    later = sum(part.kl_weights[part.trained.shape[1] :].sum() for part in parts) / num_updates
+    trained = sum(part.kl_weights[: part.trained.shape[1]].sum() for part in parts) / num_updates
+    assert later == pytest.approx(2)
+    assert trained == pytest.approx(4)
+
+
+def test_without_the_kl_later_steps_are_left_out():
+    chosen = choose(6, num_updates=2, window=0.5, num_train_steps=3, num_kl_steps=2)
     without = [part.indices.shape[1] for part, _ in chosen.split(2, with_later=False)]
     assert without == [2, 1]
 

@@ -238,6 +238,13 @@ def test_a_set_of_unseen_prompts_only_is_refused(config):
         run(dataclasses.replace(config, prompts="unseen.yaml"), "run")
 
 
+def test_prompts_that_share_their_start_come_once_an_iteration(config):
+    config = dataclasses.replace(config, advantage=AdvantageConfig(baseline="start"))
+    with pytest.raises(ConfigError, match=r"num_prompts is 2 for 3 prompts: .*a divisor"):
+        run(config, "run")
+    assert not Path("run").exists()
+
+
 def test_a_folder_in_use_is_not_overwritten(config):
     run(dataclasses.replace(config, iterations=1), "run")
     with pytest.raises(ConfigError, match="holds a run already: add --resume"):
