@@ -32,7 +32,7 @@ class PaperConfig:
 
 
 def main() -> None:
-    """Run what is missing, then draw the figures and print docs/results.md's tables."""
+    """Run what is missing, then draw the figures and renew the tables of docs/results.md."""
     config = parse(
         PaperConfig,
         sys.argv[1:],
@@ -42,13 +42,13 @@ def main() -> None:
     wanted = _choose(config.experiments)
     # torch takes seconds to import, which --help and a mistyped name need not wait for.
     from benchmarks.paper.suite import open_suite, run_experiment
-    from benchmarks.paper.write import write_all
+    from benchmarks.paper.write import WriteConfig, write_all
 
     suite = open_suite(config.out, config.results, config.num_comparisons)
     for seed in config.seeds:
         for experiment in wanted:
             run_experiment(suite, experiment, seed)
-    write_all(config.results)
+    write_all(WriteConfig(results=config.results))
 
 
 def _choose(names: tuple[str, ...]) -> list[Experiment]:

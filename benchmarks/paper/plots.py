@@ -63,7 +63,8 @@ def draw_presets(records: Records, path: Path) -> None:
         axis.plot([], [], color=colour, label=_SAID.get(name, name))
     axis.set_xlabel("images sampled, each with one reward asked for")
     axis.set_title("alignment of the training images")
-    axis.legend(frameon=False)
+    if axis.lines:
+        axis.legend(frameon=False)
     _save(figure, path)
 
 

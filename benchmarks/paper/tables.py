@@ -42,17 +42,17 @@ _SCALES = {"distance_to_base": 100.0}
 """Factors of measures whose figures would begin with zeros."""
 
 
-def make_tables(records: Records) -> str:
-    """Return every table that there are records for, each under a line that says what it is."""
-    tables = [
-        _methods("Trained prompts (the paper's four)", records, METHODS, _MEASURES, "train"),
-        _methods("Sixteen unseen prompts", records, METHODS, _MEASURES, "unseen"),
-        _methods("Signs of over-optimisation, trained prompts", records, METHODS, _SIGNS, "train"),
-        _methods("Presets, trained prompts", records, PRESETS, _MEASURES, "train"),
-        _single(records),
-        _many(records),
-    ]
-    return "\n\n".join(table for table in tables if table)
+def make_tables(records: Records) -> dict[str, str]:
+    """Return every table by its name in the document; one without records says so."""
+    tables = {
+        "methods": _methods("The paper's four prompts", records, METHODS, _MEASURES, "train"),
+        "unseen": _methods("Sixteen unseen prompts", records, METHODS, _MEASURES, "unseen"),
+        "signs": _methods("The paper's four prompts", records, METHODS, _SIGNS, "train"),
+        "presets": _methods("The paper's four prompts", records, PRESETS, _MEASURES, "train"),
+        "single": _single(records),
+        "many": _many(records),
+    }
+    return {name: table or "Not run yet." for name, table in tables.items()}
 
 
 def _methods(

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.paper.claims import claim
+from benchmarks.paper.document import fill
 from benchmarks.paper.experiments import EXPERIMENTS, FOUR, tune_config
 from benchmarks.paper.plots import draw_frontier, draw_presets
 from benchmarks.paper.records import final, read_records, smoothed, write_record
@@ -137,7 +138,10 @@ def test_tables_and_figures_are_made_from_records(tmp_path):
         name: [record(name, seed, value) for seed, value in enumerate(of_name)]
         for name, of_name in values.items()
     }
-    tables = make_tables(records)
+    by_name = make_tables(records)
+    assert set(by_name) == {"methods", "unseen", "signs", "presets", "single", "many"}
+    assert by_name["presets"].count("\n") == 3  # the head, a rule, the base and parity
+    tables = "\n".join(by_name.values())
     assert "| dpok | 144 x 2 | .550 (.500 to .600) |" in tables
     assert "| base | 0 | .250 |" in tables
     assert "| a green rabbit | .250 | .850 (.800 to .900) | .550 (.500 to .600) |" in tables
@@ -146,9 +150,23 @@ def test_tables_and_figures_are_made_from_records(tmp_path):
     assert "| 2.50 " in tables.split("distance to the base, hundredths")[1]
     assert "dpok-value" not in tables
     assert "dpok: seeds 0, 1" in progress(records)
+    assert make_tables({})["many"] == "Not run yet."
     for draw in (draw_frontier, draw_presets):
         draw(records, tmp_path / "figure.png")
         assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_documents_tables_are_renewed_and_nothing_else(tmp_path):
+    document = tmp_path / "results.md"
+    text = "Before.\n<!-- table many -->\n{}<!-- end of table -->\nAfter.\n"
+    text += "<!-- table other -->\n<!-- end of table -->\n"
+    document.write_text(text.format(""))
+    for table in ("| a |\n| --- |", "| b |"):
+        fill(document, {"many": table})
+        assert document.read_text() == text.format(table + "\n")
+    with pytest.raises(ConfigError, match="0 places for the table few; expected one, <!-- table"):
+        fill(document, {"few": "| c |"})
+    assert document.read_text() == text.format("| b |\n")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,9 @@ from contracts.line_links import DOCUMENTS, ROOT, wrong_links
 
 from benchmarks.iteration.table import machine_of, make_table
 from benchmarks.paper.__main__ import PaperConfig
+from benchmarks.paper.document import fill
+from benchmarks.paper.records import read_records
+from benchmarks.paper.tables import make_tables as paper_tables
 from benchmarks.taste.tables import make_tables
 from data.config_file import parse
 from feedback_loop.__main__ import COMMANDS
@@ -96,6 +99,13 @@ def test_the_results_say_whether_a_gpu_was_measured():
     results = (ROOT / "docs/results.md").read_text("utf-8")
     has_figures = (ROOT / "benchmarks/results/gpu.json").exists()
     assert ("`make gpu` has not been run on a GPU yet" in results) != has_figures
+
+
+def test_the_papers_tables_are_those_on_file(tmp_path):
+    copy = tmp_path / "results.md"
+    copy.write_bytes((ROOT / "docs/results.md").read_bytes())
+    fill(copy, paper_tables(read_records(ROOT / "benchmarks/results/paper")))
+    assert copy.read_text("utf-8") == (ROOT / "docs/results.md").read_text("utf-8")
 
 
 def test_the_readme_names_the_python_that_is_required():
