@@ -1,9 +1,10 @@
-"""The six things a rater can do, with their keys: the one place that buttons, help and tests read.
+"""What a rater can do, with its keys: the one place that buttons, help and tests read.
 
 No key is C or R, which Streamlit keeps for itself.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from data.records import Choice
 
@@ -64,4 +65,32 @@ ACTIONS = (
         keys=("z", "u", "backspace"),
         meaning="Take back your last answer and see that pair again",
     ),
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tool:
+    """A way to look closer; it answers nothing."""
+
+    name: Literal["flip", "closer", "farther", "whole"]
+    sign: str
+    keys: tuple[str, ...]
+    meaning: str
+
+
+TOOLS = (
+    Tool(
+        name="flip",
+        sign="F",
+        keys=("f",),
+        meaning="Show one image in the place of the other, by turns; Esc shows both again",
+    ),
+    Tool(
+        name="closer",
+        sign="+",
+        keys=("+", "="),
+        meaning="Look closer at both, as the wheel does; drag to move them",
+    ),
+    Tool(name="farther", sign="-", keys=("-",), meaning="Look from farther away"),
+    Tool(name="whole", sign="0", keys=("0",), meaning="See both images whole"),
 )

@@ -10,13 +10,14 @@ const SKELETON = `
     <div class="track" role="progressbar" aria-label="Pairs answered in this round"><div></div></div>
     <div class="figures"></div>
     <div class="tools">
+      <button class="flip" type="button" aria-pressed="false">Flip&ensp;<kbd>F</kbd></button>
       <button class="pixels" type="button"></button>
       <button class="help" type="button" aria-haspopup="dialog">Keys&ensp;<kbd>?</kbd></button>
       <button class="leave" type="button"></button>
     </div>
   </header>
   <main class="pair">
-    <div class="asked"><p>Which image is better for</p><h1 dir="auto" aria-live="polite"></h1></div>
+    <div class="asked"><p aria-live="polite"></p><h1 dir="auto" aria-live="polite"></h1></div>
     <div class="frames">
       <button class="frame left" type="button" aria-label="The left image is better"></button>
       <button class="frame right" type="button" aria-label="The right image is better"></button>
@@ -44,7 +45,7 @@ const stages = new WeakMap();
 
 export default function ({ data, parentElement, setTriggerValue }) {
   let stage = stages.get(parentElement);
-  if (!stage) stages.set(parentElement, (stage = new Stage(parentElement, data.actions)));
+  if (!stage) stages.set(parentElement, (stage = new Stage(parentElement, data)));
   stage.update(data, setTriggerValue);
   return () => {
     stage.close();
@@ -53,7 +54,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
 }
 
 class Stage {
-  constructor(parent, actions) {
+  constructor(parent, { actions, tools }) {
     this.root = document.createElement("div");
     this.root.className = "stage";
     this.root.innerHTML = SKELETON;
@@ -62,9 +63,10 @@ class Stage {
     this.pressedAt = -Infinity;
     this.shown = null; // token of the showing on the screen, once both images are there
     this.closing = new AbortController();
-    this.addActions(actions);
-    this.addTools();
     const { signal } = this.closing;
+    this.loupe = new Loupe(this.root, signal);
+    this.addActions(actions);
+    this.addTools(tools);
     window.addEventListener("keydown", (event) => this.onKey(event), { capture: true, signal });
     window.addEventListener("resize", () => this.fit(), { signal });
   }
@@ -81,18 +83,27 @@ class Stage {
       button.classList.toggle("minor", choice === "undo" || choice === "skip");
       button.append(element("kbd", { textContent: sign }), label);
       this.find(".actions")[choice === "undo" ? "prepend" : "append"](button);
-      const term = element("dt", {});
-      term.append(element("kbd", { textContent: sign }));
-      this.find("dl").append(term, element("dd", { textContent: `${label}: ${meaning}` }));
+      this.explain(sign, `${label}: ${meaning}`);
       if (choice === "undo") this.find(".undo").replaceChildren(...button.cloneNode(true).childNodes);
       this.onClick(button, (at) => this.press(choice, at));
     }
     this.onClick(this.find(".undo"), (at) => this.press("undo", at));
-    this.onClick(this.find(".frame.left"), (at) => this.press("left", at));
-    this.onClick(this.find(".frame.right"), (at) => this.press("right", at));
+    for (const side of ["left", "right"]) {
+      // The end of a drag is no answer.
+      this.onClick(this.find(`.frame.${side}`), (at) => this.loupe.hasMoved || this.press(side, at));
+    }
   }
 
-  addTools() {
+  explain(sign, textContent) {
+    const term = element("dt", {});
+    term.append(element("kbd", { textContent: sign }));
+    this.find("dl").append(term, element("dd", { textContent }));
+  }
+
+  addTools(tools) {
+    this.tools = new Map(tools.flatMap(({ keys, name }) => keys.map((key) => [key, name])));
+    for (const { sign, meaning } of tools) this.explain(sign, meaning);
+    this.onClick(this.find(".flip"), () => this.look(this.loupe.isFlipping ? "escape" : "flip"));
     this.onClick(this.find(".leave"), () => this.send("leave", true));
     this.onClick(this.find(".again"), () => this.send("again", true));
     this.onClick(this.find(".help"), () => this.find("dialog").showModal());
@@ -112,11 +123,29 @@ class Stage {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (focused instanceof Element && focused.matches("input, textarea, [contenteditable]")) return;
     const isPress = event.key === "Enter" || event.key === " ";
-    const choice = this.choices.get(event.key.toLowerCase());
+    const key = event.key.toLowerCase();
+    const choice = this.choices.get(key);
     if (event.repeat && (isPress || choice)) return stop(event); // a held key counts once
     if (this.find("dialog").open) return;
     if (event.key === "?") return stop(event), this.find("dialog").showModal();
-    if (choice) stop(event), this.press(choice, event.timeStamp);
+    if (choice) return stop(event), this.press(choice, event.timeStamp);
+    if (this.tools.has(key)) return stop(event), this.look(this.tools.get(key));
+    if (key === "escape" && this.loupe.isFlipping) stop(event), this.look(key);
+  }
+
+  look(how) {
+    if (how === "escape") this.loupe.sideBySide();
+    else this.loupe.act(how);
+    this.nameSide();
+    this.fit();
+  }
+
+  // Said, too, for those who do not see it.
+  nameSide() {
+    const { isFlipping, side } = this.loupe;
+    this.find(".flip").setAttribute("aria-pressed", isFlipping);
+    const asked = isFlipping ? `This is the ${side} image. Which is better for` : "Which image is better for";
+    this.find(".asked p").textContent = asked;
   }
 
   press(choice, at) {
@@ -186,6 +215,8 @@ class Stage {
     prompt.classList.toggle("long", pair.prompt.length > 160);
     this.find(".frame.left").replaceChildren(images[0].element);
     this.find(".frame.right").replaceChildren(images[1].element);
+    this.loupe.reset();
+    this.nameSide();
     this.fit();
   }
 

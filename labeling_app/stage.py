@@ -14,7 +14,7 @@ from typing import Any
 from streamlit.components.v2 import component
 from streamlit.components.v2.types import ComponentRenderer
 
-from labeling_app.actions import ACTIONS
+from labeling_app.actions import ACTIONS, TOOLS
 from labeling_app.cards import Card
 from labeling_app.desk import View
 from labeling_app.ending import Ending
@@ -22,6 +22,7 @@ from labeling_app.presses import MIN_GAP_S
 from labeling_app.progress import describe
 
 KEY = "stage"
+_SCRIPTS = ("loupe.js", "stage.js")
 TOO_FAST = "That was too quick to count: have a look first."
 
 
@@ -41,6 +42,7 @@ def stage_data(
         "fraction": view.progress.fraction,
         "progress": describe(view.progress),
         "actions": [asdict(action) for action in ACTIONS],
+        "tools": [asdict(tool) for tool in TOOLS],
         "min_gap_ms": round(1000 * MIN_GAP_S),
         "too_fast": TOO_FAST,
         "rater": rater,
@@ -76,5 +78,5 @@ def _component() -> ComponentRenderer:
     return component(
         "tastemaker.stage",
         css=here.with_name("stage.css").read_text(encoding="utf-8"),
-        js=here.with_name("stage.js").read_text(encoding="utf-8"),
+        js="\n".join(here.with_name(n).read_text(encoding="utf-8") for n in _SCRIPTS),
     )

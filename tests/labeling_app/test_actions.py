@@ -1,7 +1,7 @@
 from collections import Counter
 
 from data.records import Choice
-from labeling_app.actions import ACTIONS
+from labeling_app.actions import ACTIONS, TOOLS
 
 
 def test_every_choice_has_one_action():
@@ -9,7 +9,7 @@ def test_every_choice_has_one_action():
 
 
 def test_no_key_means_two_things():
-    keys = [key for action in ACTIONS for key in action.keys]
+    keys = [key for named in (*ACTIONS, *TOOLS) for key in named.keys]
     assert len(set(keys)) == len(keys)
     assert not {"c", "r", "?", "enter", " ", "tab", "escape"} & set(keys)
 

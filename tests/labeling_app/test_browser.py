@@ -310,6 +310,52 @@ def test_the_bytes_on_the_page_are_the_bytes_in_the_store(onlooker: Tab, workspa
     onlooker.page.get_by_role("button", name="Pixels: smooth").click()
 
 
+def boxes(tab: Tab) -> list[dict[str, float] | None]:
+    return [tab.page.locator(f".frame.{side} img").bounding_box() for side in ("left", "right")]
+
+
+def test_both_images_are_zoomed_and_moved_as_one(onlooker: Tab):
+    whole = boxes(onlooker)
+    transforms = "(images) => new Set(images.map((i) => i.style.transform)).size"
+    images = onlooker.page.locator(".frame img")
+    onlooker.page.keyboard.press("+")
+    left, right = boxes(onlooker)
+    assert left["width"] == pytest.approx(1.5 * whole[0]["width"])
+    assert right["width"] == pytest.approx(1.5 * whole[1]["width"])
+    assert images.evaluate_all(transforms) == 1
+    frame = onlooker.page.locator(".frame.left").bounding_box()
+    corner = (frame["x"] + 20, frame["y"] + 20)
+    onlooker.page.mouse.move(*corner)
+    onlooker.page.mouse.wheel(0, -240)
+    assert images.evaluate_all(transforms) == 1
+    before = boxes(onlooker)
+    onlooker.page.mouse.down()
+    onlooker.page.mouse.move(corner[0] - 60, corner[1] - 30, steps=5)
+    onlooker.page.mouse.up()
+    for was, is_now in zip(before, boxes(onlooker), strict=True):
+        assert is_now["x"] == pytest.approx(was["x"] - 60, abs=5)
+        assert is_now["y"] == pytest.approx(was["y"] - 30, abs=5)
+    onlooker.settle()
+    assert onlooker.events() == []  # a drag is no click
+    onlooker.page.keyboard.press("0")
+    assert boxes(onlooker) == whole
+
+
+def test_flipping_shows_one_image_in_the_place_of_the_other(onlooker: Tab):
+    images = [onlooker.page.locator(f".frame.{side} img") for side in ("left", "right")]
+    for side in (0, 1, 0):
+        onlooker.page.keyboard.press("f")
+        assert [image.is_visible() for image in images] == [side == 0, side == 1]
+        said = onlooker.page.locator(".asked p").inner_text()
+        assert said.startswith(f"This is the {('left', 'right')[side]} image.")
+    left, right = boxes(onlooker)
+    assert left == right
+    onlooker.page.keyboard.press("Escape")
+    assert all(image.is_visible() for image in images)
+    assert onlooker.page.locator(".asked p").inner_text() == "Which image is better for"
+    assert onlooker.events() == []
+
+
 def test_everything_is_on_the_screen(onlooker: Tab):
     for size in ({"width": 1280, "height": 800}, {"width": 390, "height": 844}):
         onlooker.page.set_viewport_size(size)
