@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from data.errors import TastemakerError
 from data.workspace import Workspace
+from labeling_app import access
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _HEADERS = {
@@ -29,6 +30,8 @@ def image_route(root: Callable[[], Path]) -> Route:
         sha256 = request.path_params["sha256"]
         if not _SHA256.fullmatch(sha256):
             return PlainTextResponse("expected 64 hexadecimal digits", status_code=404)
+        if not access.may_see(sha256, request.query_params.get("key", "")):
+            return PlainTextResponse("log in to see this image", status_code=403)
         try:
             original = Workspace(root()).read_image(sha256)
         except TastemakerError as error:

@@ -17,6 +17,9 @@ APP = Path(__file__).with_name("app.py")
 DEFAULT_ADDRESS = "127.0.0.1"
 DEFAULT_PORT = 8501
 
+SECRETS = "secrets.toml"
+"""File of the workspace that sets up OIDC, where there is one; see `access`."""
+
 _LOOPBACK = ("127.0.0.1", "localhost")
 
 
@@ -38,6 +41,7 @@ def command(
         "client.showErrorDetails": "none",
     }
     options = [f"--{name}={value}" for name, value in flags.items()]
+    options += [f"--secrets.files={path}" for path in (workspace / SECRETS,) if path.is_file()]
     if address in _LOOPBACK:
         options += [f"--server.allowedHosts={host}" for host in _LOOPBACK]
     run = [sys.executable, "-m", "streamlit", "run", str(APP), *options]

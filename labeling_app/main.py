@@ -9,7 +9,7 @@ import streamlit as st
 
 from data.errors import TastemakerError
 from data.workspace import Workspace
-from labeling_app import frame, rate_page, session, start_page
+from labeling_app import access, frame, login_page, rate_page, session, start_page
 from labeling_app.settings import workspace_root
 
 
@@ -20,9 +20,12 @@ def main() -> None:
     try:
         workspace = Workspace.open(workspace_root(sys.argv[1:]))
         store = workspace.store()
-        rater = session.current_rater(store)
+        with_accounts = access.is_login_required()
+        current_rater = login_page.rater_of_account if with_accounts else session.current_rater
+        rater = current_rater(store)
         if rater is None:
-            start = st.Page(lambda: start_page.show(store), title="Start", url_path="start")
+            first = login_page.show if with_accounts else lambda: start_page.show(store)
+            start = st.Page(first, title="Start", url_path="start")
             st.navigation([start], position="hidden").run()
         else:
             rate = st.Page(lambda: rate_page.show(workspace, rater), title="Rate", url_path="rate")

@@ -6,6 +6,7 @@ from data.errors import TastemakerError
 from data.records import Rater
 from data.workspace import Workspace
 from labeling_app import frame
+from labeling_app.access import is_login_required
 from labeling_app.desk import Desk, Outcome, desk_of
 from labeling_app.ending import ending
 from labeling_app.presses import Press
@@ -57,6 +58,8 @@ def _press(desk: Desk) -> None:
 
 
 def _leave() -> None:
+    if is_login_required():
+        st.logout()
     sign_out()
     st.session_state.pop("notice", None)
     st.session_state["whole_page"] = True

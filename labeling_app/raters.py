@@ -4,7 +4,7 @@ from data.errors import TastemakerError
 from data.records import Rater, RaterKind
 from data.store import Store
 
-LONGEST_NAME = 60
+LONGEST_NAME = 120
 
 
 def clean_name(typed: str) -> str:

@@ -59,7 +59,7 @@ class Stage {
     this.root.className = "stage";
     this.root.innerHTML = SKELETON;
     parent.append(this.root);
-    this.images = new Map(); // side and hash -> what is shown there, and what is loaded ahead
+    this.images = new Map(); // side and address -> what is shown there, and what is loaded ahead
     this.pressedAt = -Infinity;
     this.shown = null; // token of the showing on the screen, once both images are there
     this.closing = new AbortController();
@@ -231,9 +231,9 @@ class Stage {
     return [this.image("left", left), this.image("right", right)];
   }
 
-  image(side, sha256) {
-    const name = `${side} ${sha256}`;
-    if (!this.images.has(name)) this.images.set(name, fetchImage(side, sha256));
+  image(side, address) {
+    const name = `${side} ${address}`;
+    if (!this.images.has(name)) this.images.set(name, fetchImage(side, address));
     return this.images.get(name);
   }
 
@@ -273,8 +273,8 @@ class Stage {
   }
 }
 
-function fetchImage(side, sha256) {
-  const img = element("img", { alt: `The ${side} image`, draggable: false, src: `img/${sha256}` });
+function fetchImage(side, src) {
+  const img = element("img", { alt: `The ${side} image`, draggable: false, src });
   const image = { element: img };
   image.loaded = img.decode().then(
     () => true,

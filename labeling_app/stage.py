@@ -14,6 +14,7 @@ from typing import Any
 from streamlit.components.v2 import component
 from streamlit.components.v2.types import ComponentRenderer
 
+from labeling_app.access import image_url
 from labeling_app.actions import ACTIONS, TOOLS
 from labeling_app.cards import Card
 from labeling_app.desk import View
@@ -52,7 +53,11 @@ def stage_data(
 
 
 def _shown(card: Card) -> dict[str, str]:
-    return {"prompt": card.prompt, "left": card.left_sha256, "right": card.right_sha256}
+    return {
+        "prompt": card.prompt,
+        "left": image_url(card.left_sha256),
+        "right": image_url(card.right_sha256),
+    }
 
 
 def show_stage(

@@ -1,8 +1,5 @@
 """The app in a real Chromium, over a real DuckDB file, while other processes use the same store."""
 
-import shutil
-import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,25 +9,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Request, sync_playwright
+from playwright.sync_api import BrowserContext, Page, Request
+from serving import CHROMIUM, chromium, free_port, running
 
 from data.records import Choice, Comparison, Rater, RaterKind
 from data.workspace import Workspace
 from labeling_app.launch import command
 from labeling_app.presses import MIN_GAP_S
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 NUM_PAIRS = 20
 BESIDE = """
 import sys, time
@@ -82,39 +68,16 @@ def workspace(tmp_path_factory: pytest.TempPathFactory, add_round: Callable) -> 
 
 @pytest.fixture(scope="module")
 def address(workspace: Workspace) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
-    with subprocess.Popen(command(workspace.root, port=port), stdout=subprocess.DEVNULL) as server:
-        try:
-            wait_until(lambda: is_up(url), 60)
-            yield url
-        finally:
-            server.send_signal(signal.SIGTERM)
+    with running(command(workspace.root, port=port), f"{url}/_stcore/health"):
+        yield url
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[BrowserContext]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium.new_context()
-        chromium.close()
-
-
-def is_up(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2) as response:
-            return response.status == 200
-    except OSError:
-        return False
-
-
-def wait_until(is_so: Callable[[], bool], timeout_s: float) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not is_so():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.1)
+    with chromium() as context:
+        yield context
 
 
 class Tab:
@@ -148,7 +111,7 @@ class Tab:
 
     def sha256(self, side: str) -> str:
         source = self.page.locator(f".frame.{side} img").get_attribute("src") or ""
-        return source.removeprefix("img/")
+        return source.removeprefix("img/").partition("?")[0]
 
     @property
     def shown(self) -> tuple[str, str, str]:

@@ -11,7 +11,7 @@ from labeling_app.images import image_route
 
 def fetch(workspace: Workspace, name: str) -> Response:
     route = image_route(lambda: workspace.root)
-    request = Request({"type": "http", "path_params": {"sha256": name}})
+    request = Request({"type": "http", "path_params": {"sha256": name}, "query_string": b""})
     return cast(Any, route.endpoint)(request)
 
 

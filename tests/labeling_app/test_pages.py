@@ -124,7 +124,7 @@ def test_a_press_is_stored_with_the_side_shown(served: Workspace, ada: Rater):
     store = served.store()
     pair = store.pair(comparison.pair_id)
     assert comparison.shown_left == left_image(pair, ada.rater_id)
-    assert store.image(comparison.shown_left).sha256 == shown["pair"]["left"]
+    assert f"img/{store.image(comparison.shown_left).sha256}" == shown["pair"]["left"]
     assert page.data["pair"] == shown["ahead"][0]
     assert page.data["answer"] == shown["answer"] + 1
     assert page.data["progress"][:2] == ["1 of 5", "1 today"]
