@@ -3,17 +3,15 @@
 from collections.abc import Sequence
 from typing import TypeVar
 
-import duckdb
-
 from data import rows
-from data.duckdb_file import DuckDBFile
+from data.engine import Connection, Verbs
 from data.errors import PromptError, UnknownRecord
 from data.records import Image, Pair, Policy, Prompt, Rater, RaterKind, RewardModel, RoundEvent, Run
 
 RecordT = TypeVar("RecordT")
 
 
-class Catalogue(DuckDBFile):
+class Catalogue(Verbs):
     """Prompts, policies, images, pairs, raters, reward models, runs and round events.
 
     Every `add_*` is one transaction and ignores what is there already, so it can be run again.
@@ -61,7 +59,7 @@ class Catalogue(DuckDBFile):
         """Return the policy added last or raise `UnknownRecord` when there is none."""
         policies = self.policies()
         if not policies:
-            raise UnknownRecord(f"no policy in {self.path}; add one with `tastemaker init`")
+            raise UnknownRecord(f"no policy in {self.place}; add one with `tastemaker init`")
         return policies[-1]
 
     def add_images(self, images: Sequence[Image]) -> None:
@@ -141,7 +139,7 @@ class Catalogue(DuckDBFile):
         """List events in the order in which they happened."""
         return self._list(rows.ROUND_EVENTS, round=round)
 
-    def _check_pairs(self, connection: duckdb.DuckDBPyConnection, pairs: Sequence[Pair]) -> None:
+    def _check_pairs(self, connection: Connection, pairs: Sequence[Pair]) -> None:
         shown = sorted({image for pair in pairs for image in (pair.image_a, pair.image_b)})
         images = rows.IMAGES.select(connection, image_id=shown)
         prompt_of = {image.image_id: image.prompt_id for image in images}
@@ -149,11 +147,11 @@ class Catalogue(DuckDBFile):
         prompts = {p.prompt_id for p in rows.PROMPTS.select(connection, prompt_id=asked)}
         for pair in pairs:
             if pair.prompt_id not in prompts:
-                raise UnknownRecord(f"no prompt {pair.prompt_id!r} in {self.path}; add it first")
+                raise UnknownRecord(f"no prompt {pair.prompt_id!r} in {self.place}; add it first")
             for image in (pair.image_a, pair.image_b):
                 if prompt_of.get(image) != pair.prompt_id:
                     raise UnknownRecord(
-                        f"no image {image!r} of prompt {pair.prompt_id!r} in {self.path};"
+                        f"no image {image!r} of prompt {pair.prompt_id!r} in {self.place};"
                         " add it before its pair"
                     )
 
@@ -171,5 +169,5 @@ class Catalogue(DuckDBFile):
         found = self._list(table, **condition)
         if not found:
             wanted = next(iter(condition.values()))
-            raise UnknownRecord(f"no {noun} {wanted!r} in {self.path}")
+            raise UnknownRecord(f"no {noun} {wanted!r} in {self.place}")
         return found[0]

@@ -4,15 +4,13 @@ import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 
-import duckdb
-
 from data import rows
-from data.duckdb_file import DuckDBFile
+from data.engine import Connection, Verbs
 from data.errors import UnknownRecord
 from data.records import Choice, Comparison, Counts, Pair, RaterKind
 
 
-class Comparisons(DuckDBFile):
+class Comparisons(Verbs):
     """Comparisons as events; a rater has at most one current one per pair and aspect."""
 
     def record(self, comparison: Comparison) -> Comparison:
@@ -69,11 +67,12 @@ class Comparisons(DuckDBFile):
         """
         columns = ", ".join(f"pairs.{column}" for column in rows.PAIRS.columns())
         query = f"""
-            SELECT {columns} FROM pairs LEFT JOIN current_comparisons AS seen USING (pair_id)
-            WHERE ? IS NULL OR pairs.round = ?
+            SELECT {columns} FROM pairs LEFT JOIN current_comparisons AS seen
+                ON seen.pair_id = pairs.pair_id
+            WHERE CAST(? AS BIGINT) IS NULL OR pairs.round = ?
             GROUP BY {columns}
-            HAVING count(*) FILTER (seen.rater_id = ?) = 0
-            ORDER BY count(seen.comparison_id), md5(pair_id || ?)
+            HAVING count(*) FILTER (WHERE seen.rater_id = ?) = 0
+            ORDER BY count(seen.comparison_id), md5(pairs.pair_id || CAST(? AS VARCHAR))
             LIMIT ?"""
         with self.reading() as connection:
             found = connection.execute(query, [round, round, rater_id, rater_id, num]).fetchall()
@@ -90,7 +89,7 @@ class Comparisons(DuckDBFile):
                 connection,
                 source="current_comparisons",
                 round=round,
-                kind=None if kind is None else kind.value,
+                kind=_value(kind),
             )
 
     def comparison_events(self) -> list[Comparison]:
@@ -101,9 +100,9 @@ class Comparisons(DuckDBFile):
     def counts(self, kind: RaterKind | None = None) -> Counts:
         """Count current comparisons, of one kind of rater where asked."""
         query = """SELECT kind, choice, round, count(*) FROM current_comparisons
-            WHERE ? IS NULL OR kind = ? GROUP BY ALL"""
+            WHERE CAST(? AS VARCHAR) IS NULL OR kind = ? GROUP BY kind, choice, round"""
         with self.reading() as connection:
-            found = connection.execute(query, [kind, kind]).fetchall()
+            found = connection.execute(query, [_value(kind)] * 2).fetchall()
         by_kind, by_choice, by_round = Counter[str](), Counter[str](), Counter[int]()
         for rater_kind, choice, number, count in found:
             by_kind[rater_kind] += count
@@ -119,35 +118,36 @@ class Comparisons(DuckDBFile):
         """Return how many of the round's pairs have a current comparison, and how many it has."""
         query = """SELECT
             (SELECT count(DISTINCT pair_id) FROM current_comparisons
-                WHERE round = ? AND (? IS NULL OR kind = ?)),
+                WHERE round = ? AND (CAST(? AS VARCHAR) IS NULL OR kind = ?)),
             (SELECT count(*) FROM pairs WHERE round = ?)"""
         with self.reading() as connection:
-            row = connection.execute(query, [round, kind, kind, round]).fetchone()
+            row = connection.execute(query, [round, *[_value(kind)] * 2, round]).fetchone()
         assert row is not None
         return int(row[0]), int(row[1])
 
-    def _check(
-        self, connection: duckdb.DuckDBPyConnection, comparisons: Sequence[Comparison]
-    ) -> None:
+    def _check(self, connection: Connection, comparisons: Sequence[Comparison]) -> None:
         wanted_pairs = sorted({c.pair_id for c in comparisons})
         pairs = {p.pair_id: p for p in rows.PAIRS.select(connection, pair_id=wanted_pairs)}
         wanted_raters = sorted({c.rater_id for c in comparisons})
         raters = {r.rater_id for r in rows.RATERS.select(connection, rater_id=wanted_raters)}
         for comparison in comparisons:
             if comparison.rater_id not in raters:
-                raise UnknownRecord(f"no rater {comparison.rater_id!r} in {self.path}")
+                raise UnknownRecord(f"no rater {comparison.rater_id!r} in {self.place}")
             pair = pairs.get(comparison.pair_id)
             if pair is None:
-                raise UnknownRecord(f"no pair {comparison.pair_id!r} in {self.path}")
+                raise UnknownRecord(f"no pair {comparison.pair_id!r} in {self.place}")
             if comparison.shown_left not in (pair.image_a, pair.image_b):
                 raise UnknownRecord(
                     f"image {comparison.shown_left!r} is not in pair {pair.pair_id!r}"
                 )
 
 
-def _chained(
-    connection: duckdb.DuckDBPyConnection, comparisons: Sequence[Comparison]
-) -> list[Comparison]:
+def _value(kind: RaterKind | None) -> str | None:
+    """Return a kind as its column holds it."""
+    return None if kind is None else kind.value
+
+
+def _chained(connection: Connection, comparisons: Sequence[Comparison]) -> list[Comparison]:
     """Let each comparison supersede the rater's current one on the same pair and aspect."""
     current = rows.COMPARISONS.select(
         connection,

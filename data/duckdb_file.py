@@ -1,25 +1,21 @@
 """One DuckDB file shared by many processes: open, one transaction, close, and wait if it is taken.
 
 Nobody here holds the file for longer than a transaction, and whoever finds it taken tries again
-after a short random pause, up to a bound. DuckDB's own lock is not enough: 2.0.0 reads the file's
-header before it takes the lock, so of two processes that open at once the second may go on from a
-header that the first has replaced since, and overwrite its rows. Therefore a lock on a file beside
-it (`.lock`; shared by readers) is held from before the opening until after the closing.
+after a short random pause, up to a bound: see `file_lock`.
 """
 
 import contextlib
-import fcntl
-import random
 import secrets
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 import duckdb
 
-from data.errors import StoreBusy, StoreError, WorkspaceError
+from data.duckdb_schema import back_up, migrate, schema_version
+from data.engine import Connection
+from data.errors import StoreError, WorkspaceError
+from data.file_lock import Waiting, locked
+from data.migrations import Migration
 
 STORAGE_VERSION = "v1.5.0"
 """The on-disk format, so that DuckDB 1.5 and 2 open the same files."""
@@ -33,10 +29,7 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": False,
 }
 
-_LOCK_PAUSE_S = 0.004
 _OPEN_PAUSE_S = 0.05
-_TURN, _USE = 0, 1
-"""The bytes of the lock file that are locked."""
 
 _LOCK_SIGNS = (
     "could not set lock",
@@ -53,9 +46,6 @@ _FAULTS_OF_THE_FILE = (
 )
 """Not among them: a wrong query, which is a bug and keeps its traceback."""
 
-_locks: dict[Path, threading.Lock] = {}
-_locks_guard = threading.Lock()
-
 
 class DuckDBFile:
     """A DuckDB file as something to transact with, never as an open connection."""
@@ -64,6 +54,11 @@ class DuckDBFile:
         """Name the file; nothing is opened yet. `patience_s` bounds the wait for a lock."""
         self.path = path
         self.patience_s = patience_s
+
+    @property
+    def place(self) -> str:
+        """The file's path."""
+        return str(self.path)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -85,16 +80,16 @@ class DuckDBFile:
                     connection.rollback()
                 raise
 
-    def create_whole(self, build: Callable[[duckdb.DuckDBPyConnection], None]) -> None:
+    def create(self) -> None:
         """Make the file if it is missing: built aside, then renamed, so never half there."""
-        waiting = _Waiting(self.patience_s)
-        with self._alone_in_process(), self._locked(waiting, shared=False):
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with locked(Waiting(self.path, self.patience_s), shared=False):
             if self.path.is_file():
                 return
             aside = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}")
             try:
                 with duckdb.connect(aside, config=_SETTINGS) as connection:
-                    build(connection)
+                    migrate(connection)
                 aside.replace(self.path)
             except _FAULTS_OF_THE_FILE as error:
                 raise StoreError(f"{self.path}: {_plainly(error)}") from error
@@ -102,50 +97,34 @@ class DuckDBFile:
                 for leftover in aside.parent.glob(f"{aside.name}*"):
                     leftover.unlink()
 
+    def version(self, connection: Connection) -> int:
+        """Return the schema's version, 0 for an empty file; `StoreError` if it is not ours."""
+        try:
+            return schema_version(connection)
+        except StoreError as error:
+            raise StoreError(f"{self.path} {error}; choose another folder") from None
+
+    def upgrade(self, migrations: tuple[Migration, ...]) -> None:
+        """Copy an older file to `<name>.v<version>.backup` beside it, then migrate it."""
+        with self._opened(read_only=False) as connection:
+            found = self.version(connection)
+            if 0 < found < migrations[-1].version:
+                back_up(connection, self.path.with_name(f"{self.path.name}.v{found}.backup"))
+            migrate(connection, migrations)
+
     @contextlib.contextmanager
     def _opened(self, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
-        waiting = _Waiting(self.patience_s)
+        waiting = Waiting(self.path, self.patience_s)
         if not self.path.is_file():
             raise WorkspaceError(f"no store at {self.path}; make one with `tastemaker init`")
-        with self._alone_in_process(), self._locked(waiting, shared=read_only):
+        with locked(waiting, shared=read_only):
             try:
                 with contextlib.closing(self._connect(waiting, read_only)) as connection:
                     yield connection
             except _FAULTS_OF_THE_FILE as error:
                 raise StoreError(f"{self.path}: {_plainly(error)}") from error
 
-    @contextlib.contextmanager
-    def _alone_in_process(self) -> Iterator[None]:
-        lock = _lock_of(self.path)
-        if not lock.acquire(timeout=self.patience_s):
-            raise self._busy()
-        try:
-            yield
-        finally:
-            lock.release()
-
-    @contextlib.contextmanager
-    def _locked(self, waiting: "_Waiting", *, shared: bool) -> Iterator[None]:
-        """Hold the lock between processes; closing the file, or dying, lets go of it.
-
-        It is taken in two steps, so that who waits for its turn is not overtaken for ever.
-        """
-        path = self.path.resolve()
-        with path.with_name(f"{path.name}.lock").open("a+b") as file:
-            self._take(file, fcntl.LOCK_EX, _TURN, waiting)
-            self._take(file, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, _USE, waiting)
-            fcntl.lockf(file, fcntl.LOCK_UN, 1, _TURN)
-            yield
-
-    def _take(self, file: BinaryIO, kind: int, byte: int, waiting: "_Waiting") -> None:
-        while True:
-            try:
-                return fcntl.lockf(file, kind | fcntl.LOCK_NB, 1, byte)
-            except (BlockingIOError, PermissionError):
-                if not waiting.pause(_LOCK_PAUSE_S):
-                    raise self._busy() from None
-
-    def _connect(self, waiting: "_Waiting", read_only: bool) -> duckdb.DuckDBPyConnection:
+    def _connect(self, waiting: Waiting, read_only: bool) -> duckdb.DuckDBPyConnection:
         was_refused = False
         while True:
             try:
@@ -154,7 +133,7 @@ class DuckDBFile:
                 if not _is_lock(error):
                     raise self._unreadable(error) from error
                 if not waiting.pause(_OPEN_PAUSE_S):
-                    raise self._busy() from error
+                    raise waiting.in_vain() from error
                 was_refused = True
                 continue
             if not was_refused:
@@ -163,37 +142,11 @@ class DuckDBFile:
             connection.close()
             was_refused = False
 
-    def _busy(self) -> StoreBusy:
-        return StoreBusy(
-            f"{self.path} was in use by another program for {self.patience_s:g} s; close what "
-            "holds it open (a DuckDB shell, a notebook) and run the same command again"
-        )
-
     def _unreadable(self, error: duckdb.Error) -> StoreError:
         return StoreError(
             f"{self.path} is not a readable store ({_plainly(error)}); "
             "restore it from a backup, or start anew with `tastemaker init` in another folder"
         )
-
-
-class _Waiting:
-    """Pauses of random length until patience is at its end."""
-
-    def __init__(self, patience_s: float) -> None:
-        self.deadline = time.monotonic() + patience_s
-
-    def pause(self, longest_s: float) -> bool:
-        """Sleep, or return False when there is no time left."""
-        if time.monotonic() >= self.deadline:
-            return False
-        time.sleep(random.uniform(0.2, 1.0) * longest_s)
-        return True
-
-
-def _lock_of(path: Path) -> threading.Lock:
-    """Return the one lock that this process has for a file, however its path is spelled."""
-    with _locks_guard:
-        return _locks.setdefault(path.resolve(), threading.Lock())
 
 
 def _is_lock(error: duckdb.Error) -> bool:

@@ -8,8 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Generic, TypeVar, cast, get_origin
 
-import duckdb
-
+from data.engine import Connection
 from data.files import canonical_json
 from data.records import (
     Comparison,
@@ -26,7 +25,7 @@ from data.records import (
 
 RecordT = TypeVar("RecordT")
 
-_SQL_TYPES = {int: "BIGINT", float: "DOUBLE", datetime: "TIMESTAMP"}
+_SQL_TYPES = {int: "BIGINT", float: "FLOAT8", datetime: "TIMESTAMP"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +41,7 @@ class Table(Generic[RecordT]):
         """List the record's fields, in order."""
         return [field.name for field in dataclasses.fields(cast(Any, self.record))]
 
-    def insert(
-        self, connection: duckdb.DuckDBPyConnection, records: Sequence[RecordT]
-    ) -> list[RecordT]:
+    def insert(self, connection: Connection, records: Sequence[RecordT]) -> list[RecordT]:
         """Append the records whose key is not there yet; return those appended."""
         keys = [tuple(getattr(record, column) for column in self.key) for record in records]
         known = self._known_among(connection, keys) if self.key else set()
@@ -58,7 +55,7 @@ class Table(Generic[RecordT]):
         return fresh
 
     def _known_among(
-        self, connection: duckdb.DuckDBPyConnection, keys: Sequence[tuple[Any, ...]]
+        self, connection: Connection, keys: Sequence[tuple[Any, ...]]
     ) -> set[tuple[Any, ...]]:
         query = f"SELECT {', '.join(self.key)} FROM {self.name} WHERE {self.key[0]} IN"
         firsts = [key[0] for key in keys]
@@ -66,7 +63,7 @@ class Table(Generic[RecordT]):
             connection.execute(f"{query} (SELECT unnest(?::VARCHAR[]))", [firsts]).fetchall()
         )
 
-    def _append(self, connection: duckdb.DuckDBPyConnection, records: Sequence[RecordT]) -> None:
+    def _append(self, connection: Connection, records: Sequence[RecordT]) -> None:
         """Write all rows with one statement: each column travels as one list."""
         fields = dataclasses.fields(cast(Any, self.record))
         unnested = [f"unnest(?::{_SQL_TYPES.get(f.type, 'VARCHAR')}[])" for f in fields]
@@ -74,26 +71,28 @@ class Table(Generic[RecordT]):
         connection.execute(
             f"INSERT INTO {self.name} (ordinal, {', '.join(self.columns())})"
             f" SELECT (SELECT coalesce(max(ordinal), 0) FROM {self.name})"
-            f" + unnest(range(1, {len(records) + 1})), {', '.join(unnested)}",
-            values,
+            f" + unnest(?::BIGINT[]), {', '.join(unnested)}",
+            [list(range(1, len(records) + 1)), *values],
         )
 
     def select(
         self,
-        connection: duckdb.DuckDBPyConnection,
+        connection: Connection,
         *,
         source: str | None = None,
         **conditions: object,
     ) -> list[RecordT]:
         """Read records in order of arrival, from the table or from a view that has its columns.
 
-        A condition is a column's value, or a list of values; None stands for no condition.
+        A condition is a column's value, or a list of texts; None stands for no condition.
         """
         tests, parameters = [], []
         for column, wanted in conditions.items():
             if wanted is not None:
                 is_list = isinstance(wanted, list)
-                tests.append(f"{column} IN (SELECT unnest(?))" if is_list else f"{column} = ?")
+                tests.append(
+                    f"{column} IN (SELECT unnest(?::VARCHAR[]))" if is_list else f"{column} = ?"
+                )
                 parameters.append(wanted)
         where = f" WHERE {' AND '.join(tests)}" if tests else ""
         query = f"SELECT {', '.join(self.columns())} FROM {source or self.name}{where}"

@@ -39,7 +39,7 @@ _QUERY = """
         JOIN images AS b ON b.image_id = pairs.image_b
         JOIN distinct_prompts AS prompts ON prompts.prompt_id = pairs.prompt_id
     WHERE kind IN (SELECT unnest(?::VARCHAR[]))
-        AND (? IS NULL OR now.round IN (SELECT unnest(?::BIGINT[])))
+        AND (CAST(? AS BIGINT[]) IS NULL OR now.round IN (SELECT unnest(?::BIGINT[])))
     ORDER BY comparison_id"""
 
 
@@ -141,7 +141,7 @@ def take_snapshot(
     if not rows:
         asked = " of the kinds and rounds asked for" if kinds or rounds else ""
         raise StoreError(
-            f"no comparisons{asked} in {store.path}; compare some pairs with `tastemaker label`"
+            f"no comparisons{asked} in {store.place}; compare some pairs with `tastemaker label`"
             " or `tastemaker compare` first"
         )
     folder = workspace.snapshots / _hash_of(rows)

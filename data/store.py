@@ -1,69 +1,48 @@
-"""The store: one DuckDB file that remembers what was made, shown, chosen, fitted and tuned."""
-
-from pathlib import Path
-
-import duckdb
+"""The store: one database that remembers what was made, shown, chosen, fitted and tuned."""
 
 from data.catalogue import Catalogue
 from data.comparisons import Comparisons
+from data.engine import Engine
 from data.errors import StoreError
-from data.migrations import MIGRATIONS, SCHEMA_VERSION, Migration, back_up, migrate, schema_version
+from data.migrations import MIGRATIONS, SCHEMA_VERSION, Migration
 
 
 class Store(Catalogue, Comparisons):
-    """Verbs on the file at `path`; each one opens, does one transaction and closes.
+    """Verbs on a database; each one opens, does one transaction and closes.
 
-    Any number of processes and threads may use it at the same time. Whoever waits for longer than
-    `patience_s` gets `StoreBusy`. `Store(path)` trusts the file to be there and of this schema;
-    `create` and `open` see to it.
+    Any number of processes and threads may use it at the same time. Whoever waits for too long
+    gets `StoreBusy`. `Store(engine)` trusts the store to be there and of this schema; `create` and
+    `open` see to it.
     """
 
     @classmethod
-    def create(cls, path: Path) -> "Store":
+    def create(cls, engine: Engine) -> "Store":
         """Make the store, or open the one that is there."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        cls(path).create_whole(migrate)
-        return cls.open(path)
+        engine.create()
+        return cls.open(engine)
 
     @classmethod
-    def open(cls, path: Path, migrations: tuple[Migration, ...] = MIGRATIONS) -> "Store":
+    def open(cls, engine: Engine, migrations: tuple[Migration, ...] = MIGRATIONS) -> "Store":
         """Open an existing store, migrated to the newest schema.
 
-        An older one is first copied to `<name>.v<version>.backup` beside it. Raises
-        `WorkspaceError` when it is missing, `StoreError` when it is corrupt, another program's, or
-        of a schema that only a newer Tastemaker knows.
+        Raises `WorkspaceError` when it is missing, `StoreError` when it is unreadable, another
+        program's, or of a schema that only a newer Tastemaker knows.
         """
-        store = cls(path)
-        with store.reading() as connection:
-            found = store._version(connection)
-        newest = migrations[-1].version
+        store = cls(engine)
+        found, newest = store.schema_version(), migrations[-1].version
         if found > newest:
             raise StoreError(
-                f"{path} has schema {found}, and this Tastemaker knows up to {newest}; upgrade it"
+                f"{store.place} has schema {found}, and this Tastemaker knows up to {newest};"
+                " upgrade it"
             )
         if found < newest:
-            with store._opened(read_only=False) as connection:
-                store._upgrade(connection, migrations)
+            engine.upgrade(migrations)
         return store
 
     def schema_version(self) -> int:
-        """Return the schema's version in the file."""
+        """Return the schema's version."""
         with self.reading() as connection:
-            return self._version(connection)
-
-    def _version(self, connection: duckdb.DuckDBPyConnection) -> int:
-        try:
-            return schema_version(connection)
-        except StoreError as error:
-            raise StoreError(f"{self.path} {error}; choose another folder") from None
-
-    def _upgrade(
-        self, connection: duckdb.DuckDBPyConnection, migrations: tuple[Migration, ...]
-    ) -> None:
-        found = self._version(connection)
-        if 0 < found < migrations[-1].version:
-            back_up(connection, self.path.with_name(f"{self.path.name}.v{found}.backup"))
-        migrate(connection, migrations)
+            return self.engine.version(connection)
 
 
 __all__ = ["SCHEMA_VERSION", "Store"]

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from data.duckdb_file import DuckDBFile
 from data.errors import ImageError, WorkspaceError
 from data.files import sha256_of, write_atomically
 from data.store import Store
@@ -27,7 +28,7 @@ class Workspace:
         workspace = cls(root)
         if root.exists() and not root.is_dir():
             raise WorkspaceError(f"{root} is a file; choose a folder for the workspace")
-        Store.create(workspace.store_path)
+        Store.create(DuckDBFile(workspace.store_path))
         for folder in (
             workspace.images_dir,
             workspace.snapshots,
@@ -92,7 +93,7 @@ class Workspace:
 
     def store(self) -> Store:
         """Open the store: see `Store.open`."""
-        return Store.open(self.store_path)
+        return Store.open(DuckDBFile(self.store_path))
 
     def image_path(self, sha256: str) -> Path:
         """Return where the image of that hash lies."""

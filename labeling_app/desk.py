@@ -170,7 +170,7 @@ _desks_lock = threading.Lock()
 
 def desk_of(store: Store, rater: Rater) -> Desk:
     """Return the one desk that this process keeps for a rater, read anew from the store."""
-    where = (str(store.path.resolve()), rater.rater_id)
+    where = (store.place, rater.rater_id)
     with _desks_lock:
         desk = _desks.setdefault(where, Desk(store, rater))
     desk.refresh()

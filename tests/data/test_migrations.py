@@ -6,8 +6,10 @@ import duckdb
 import pytest
 
 from data import duckdb_file
+from data.duckdb_file import DuckDBFile
+from data.duckdb_schema import migrate
 from data.errors import StoreError
-from data.migrations import MIGRATIONS, SCHEMA_VERSION, Migration, migrate
+from data.migrations import MIGRATIONS, SCHEMA_VERSION, Migration
 from data.records import Prompt
 from data.store import Store
 from data.workspace import Workspace
@@ -31,13 +33,13 @@ def test_versions_ascend_one_by_one():
     assert [m.version for m in MIGRATIONS] == list(range(1, len(MIGRATIONS) + 1))
 
 
-def test_an_older_store_is_copied_then_migrated(store: Store):
+def test_an_older_store_is_copied_then_migrated(store: Store, workspace: Workspace):
     before = (store.prompts(), store.images(), store.pairs())
-    newer = Store.open(store.path, NEWER)
+    newer = Store.open(store.engine, NEWER)
     assert newer.schema_version() == SCHEMA_VERSION + 1
     assert (newer.prompts(), newer.images(), newer.pairs()) == before
-    backup = store.path.with_name(f"{store.path.name}.v{SCHEMA_VERSION}.backup")
-    copied = Store.open(backup)
+    backup = workspace.root / (f"{workspace.store_path.name}.v{SCHEMA_VERSION}.backup")
+    copied = Store.open(DuckDBFile(backup))
     assert copied.schema_version() == SCHEMA_VERSION
     assert (copied.prompts(), copied.images(), copied.pairs()) == before
     assert copied.comparisons() == []
@@ -47,7 +49,7 @@ def test_the_first_schema_still_opens(tmp_path: Path):
     path = tmp_path / "old.duckdb"
     with duckdb.connect(path) as connection:
         migrate(connection, MIGRATIONS[:1])
-    store = Store.open(path)
+    store = Store.open(DuckDBFile(path))
     assert store.schema_version() == SCHEMA_VERSION
     store.add_prompts([Prompt.new("x")])
     assert len(store.prompts()) == 1
@@ -57,22 +59,22 @@ def test_the_first_schema_still_opens(tmp_path: Path):
 def test_a_migration_that_fails_leaves_the_store_as_it_was(store: Store):
     before = store.prompts()
     with pytest.raises(duckdb.CatalogException):
-        Store.open(store.path, BROKEN)
+        Store.open(store.engine, BROKEN)
     assert store.schema_version() == SCHEMA_VERSION
     assert store.prompts() == before
-    assert Store.open(store.path, NEWER).schema_version() == SCHEMA_VERSION + 1
+    assert Store.open(store.engine, NEWER).schema_version() == SCHEMA_VERSION + 1
 
 
 def test_a_store_of_a_newer_tastemaker_is_refused(store: Store):
-    Store.open(store.path, NEWER)
+    Store.open(store.engine, NEWER)
     with pytest.raises(StoreError, match=r"knows up to \d+; upgrade"):
-        Store.open(store.path)
+        Store.open(store.engine)
 
 
 def test_creating_twice_opens_what_is_there(tmp_path: Path):
     path = tmp_path / "new.duckdb"
-    Store.create(path).add_prompts([Prompt.new("x")])
-    assert len(Store.create(path).prompts()) == 1
+    Store.create(DuckDBFile(path)).add_prompts([Prompt.new("x")])
+    assert len(Store.create(DuckDBFile(path)).prompts()) == 1
     assert sorted(p.name for p in tmp_path.iterdir()) == ["new.duckdb", "new.duckdb.lock"]
 
 
@@ -83,9 +85,10 @@ def test_a_creation_that_fails_leaves_no_store(
 import resource, sys
 from pathlib import Path
 from data.entry import run_command
+from data.duckdb_file import DuckDBFile
 from data.store import Store
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-run_command(lambda: print(Store.create(Path(sys.argv[1]))))
+run_command(lambda: print(Store.create(DuckDBFile(Path(sys.argv[1])))))
 """
     path = tmp_path / "new.duckdb"
     process = python(script, path)
@@ -94,7 +97,7 @@ run_command(lambda: print(Store.create(Path(sys.argv[1]))))
     assert said.startswith(f"error: {path}: ")
     assert said.count("\n") == 1
     assert [p.name for p in tmp_path.iterdir()] == ["new.duckdb.lock"]
-    assert Store.create(path).prompts() == []
+    assert Store.create(DuckDBFile(path)).prompts() == []
 
 
 def test_the_file_has_the_format_of_duckdb_1_5(store: Store):
@@ -123,12 +126,15 @@ def test_another_programs_file_is_refused(tmp_path: Path):
         connection.execute("CREATE TABLE theirs (a INTEGER)")
     for opening in (Store.open, Store.create):
         with pytest.raises(StoreError, match="not a Tastemaker store"):
-            opening(path)
+            opening(DuckDBFile(path))
 
 
-def test_a_file_that_stays_taken_is_busy(store: Store, monkeypatch: pytest.MonkeyPatch):
-    store.patience_s = 0.2
-    with duckdb.connect(store.path), pytest.raises(StoreError, match="in use by another program"):
+def test_a_file_that_stays_taken_is_busy(workspace: Workspace):
+    store = Store(DuckDBFile(workspace.store_path, patience_s=0.2))
+    with (
+        duckdb.connect(workspace.store_path),
+        pytest.raises(StoreError, match="in use by another program"),
+    ):
         store.prompts()
     assert len(store.prompts()) == 1
     assert duckdb_file.PATIENCE_S >= 10

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import pytest
 
-from data.errors import StoreBusy
 from data.records import Choice, Comparison, Rater, RaterKind
 from data.snapshot import take_snapshot
 from data.store import Store
@@ -18,7 +17,6 @@ Python = Callable[..., subprocess.Popen[str]]
 RECORD = """
 import sys
 from pathlib import Path
-from data.errors import StoreBusy
 from data.records import Choice, Comparison, Rater, RaterKind
 from data.workspace import Workspace
 store = Workspace.open(Path(sys.argv[1])).store()
@@ -101,48 +99,13 @@ with store.writing() as connection:
     assert workspace.store().images() == before
 
 
-def test_a_process_that_holds_the_file_is_waited_for(workspace: Workspace, python: Python):
-    script = """
-import sys, time, duckdb
-with duckdb.connect(sys.argv[1]):
-    print("held", flush=True)
-    time.sleep(1.0)
-"""
-    holder = python(script, workspace.store_path)
-    assert holder.stdout is not None
-    assert holder.stdout.readline() == "held\n"
-    assert len(workspace.store().pairs()) == 6
-    assert holder.communicate()[1] == ""
-
-
-def test_the_store_waits_for_its_own_lock_too(workspace: Workspace, python: Python):
-    """DuckDB 2.0.0 reads the header before it locks: without ours, rows get lost."""
-    script = """
-import fcntl, sys, time
-with open(sys.argv[1] + ".lock", "a+b") as file:
-    fcntl.lockf(file, fcntl.LOCK_EX)
-    print("held", flush=True)
-    time.sleep(60)
-"""
-    store = workspace.store()
-    store.patience_s = 0.2
-    holder = python(script, workspace.store_path)
-    assert holder.stdout is not None
-    assert holder.stdout.readline() == "held\n"
-    with pytest.raises(StoreBusy, match="in use by another program"):
-        store.prompts()
-    holder.kill()
-    holder.communicate()
-    assert len(store.prompts()) == 1
-
-
-def test_threads_of_one_process_share_the_store(store: Store, workspace: Workspace):
+def test_threads_of_one_process_share_the_store(store: Store):
     raters = [Rater.new(f"rater {i}", RaterKind.MODEL) for i in range(4)]
     failures: list[BaseException] = []
 
     def compare(rater: Rater) -> None:
         try:
-            mine = Store(workspace.store_path)
+            mine = Store(store.engine)
             mine.add_rater(rater)
             for pair in mine.next_pairs(rater.rater_id, num=3):
                 mine.record(

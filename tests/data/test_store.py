@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from data.duckdb_file import DuckDBFile
 from data.errors import PromptError, StoreError, UnknownRecord, WorkspaceError
 from data.records import (
     Choice,
@@ -249,9 +250,9 @@ def test_counts_never_mix_people_with_simulated_raters(store: Store, choose: Cho
 
 def test_a_missing_store_is_not_made_by_reading_or_writing(tmp_path: Path):
     for verb in (
-        lambda: Store.open(tmp_path / "none"),
-        lambda: Store(tmp_path / "none").prompts(),
-        lambda: Store(tmp_path / "none").add_prompts([]),
+        lambda: Store.open(DuckDBFile(tmp_path / "none")),
+        lambda: Store(DuckDBFile(tmp_path / "none")).prompts(),
+        lambda: Store(DuckDBFile(tmp_path / "none")).add_prompts([]),
     ):
         with pytest.raises(WorkspaceError, match="tastemaker init"):
             verb()

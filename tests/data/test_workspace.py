@@ -107,8 +107,9 @@ from pathlib import Path
 from data.entry import run_command
 from data.records import Prompt
 from data.workspace import Workspace
-store = Workspace.open(Path(sys.argv[1])).store()
-limit = store.path.stat().st_size + 1000
+workspace = Workspace.open(Path(sys.argv[1]))
+store = workspace.store()
+limit = workspace.store_path.stat().st_size + 1000
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 def main():
     for number in range(100):

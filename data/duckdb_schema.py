@@ -1,0 +1,62 @@
+"""The schema in a DuckDB file: which one it has, how it is brought to the newest, how it is copied.
+
+No default is computed and every migration ends in a CHECKPOINT: DuckDB 1.5 could not replay such a
+file after a kill.
+"""
+
+from pathlib import Path
+
+import duckdb
+
+from data.engine import Connection
+from data.errors import StoreError
+from data.migrations import MIGRATIONS, Migration
+from data.records import utc_now
+
+
+def schema_version(connection: Connection) -> int:
+    """Return the version of an open file, 0 for an empty one; `StoreError` if it is not ours."""
+    tables = {name for (name,) in connection.execute("SHOW TABLES").fetchall()}
+    if "schema_version" not in tables:
+        if tables:
+            raise StoreError("is a DuckDB file, but not a Tastemaker store")
+        return 0
+    row = connection.execute("SELECT coalesce(max(version), 0) FROM schema_version").fetchone()
+    return int(row[0]) if row else 0
+
+
+def migrate(
+    connection: duckdb.DuckDBPyConnection, migrations: tuple[Migration, ...] = MIGRATIONS
+) -> None:
+    """Bring an open file to the newest of `migrations`; one that is interrupted begins again."""
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS schema_version"
+        " (version BIGINT NOT NULL, applied_at TIMESTAMP NOT NULL)"
+    )
+    found = schema_version(connection)
+    for migration in migrations:
+        if migration.version <= found:
+            continue
+        connection.begin()
+        for statement in migration.statements:
+            connection.execute(statement)
+        connection.execute(
+            "INSERT INTO schema_version VALUES (?, ?)", [migration.version, utc_now()]
+        )
+        connection.commit()
+        connection.execute("CHECKPOINT")
+
+
+def back_up(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Copy the open file to `path`, rows of the write-ahead log included."""
+    for leftover in (path, path.with_name(f"{path.name}.wal")):
+        leftover.unlink(missing_ok=True)
+    source = connection.execute("SELECT current_database()").fetchone()
+    assert source is not None
+    connection.execute(f"ATTACH {_quoted(path)} AS backup")
+    connection.execute(f'COPY FROM DATABASE "{source[0]}" TO backup')
+    connection.execute("DETACH backup")
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
