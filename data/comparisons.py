@@ -25,13 +25,19 @@ class Comparisons(Verbs):
         image shown that is not the pair's, is an `UnknownRecord` and records nothing.
         """
         with self.writing() as connection:
-            keys = [comparison.idempotency_key for comparison in comparisons]
-            known = rows.COMPARISONS.select(connection, idempotency_key=keys)
-            stored = {comparison.idempotency_key: comparison for comparison in known}
-            new = [c for c in comparisons if c.idempotency_key not in stored]
-            self._check(connection, new)
-            for comparison in rows.COMPARISONS.insert(connection, _chained(connection, new)):
-                stored[comparison.idempotency_key] = comparison
+            return self.record_in(connection, comparisons)
+
+    def record_in(
+        self, connection: Connection, comparisons: Sequence[Comparison]
+    ) -> list[Comparison]:
+        """Do what `record_many` does, as a part of an open transaction."""
+        keys = [comparison.idempotency_key for comparison in comparisons]
+        known = rows.COMPARISONS.select(connection, idempotency_key=keys)
+        stored = {comparison.idempotency_key: comparison for comparison in known}
+        new = [c for c in comparisons if c.idempotency_key not in stored]
+        self._check(connection, new)
+        for comparison in rows.COMPARISONS.insert(connection, _chained(connection, new)):
+            stored[comparison.idempotency_key] = comparison
         return [stored[key] for key in keys]
 
     def undo(self, rater_id: str, idempotency_key: str) -> Comparison | None:
@@ -40,24 +46,30 @@ class Comparisons(Verbs):
         Returns None when there is nothing to withdraw, and the stored event for a known key.
         """
         with self.writing() as connection:
-            if known := rows.COMPARISONS.select(connection, idempotency_key=idempotency_key):
-                return known[0]
-            current = rows.COMPARISONS.select(
-                connection, source="current_comparisons", rater_id=rater_id
-            )
-            if not current:
-                return None
-            last = current[-1]
-            event = Comparison.new(
-                pair_id=last.pair_id,
-                rater_id=rater_id,
-                choice=Choice.UNDO,
-                aspect=last.aspect,
-                shown_left=last.shown_left,
-                idempotency_key=idempotency_key,
-                supersedes=last.comparison_id,
-            )
-            return rows.COMPARISONS.insert(connection, [event])[0]
+            return self.undo_in(connection, rater_id, idempotency_key)
+
+    def undo_in(
+        self, connection: Connection, rater_id: str, idempotency_key: str
+    ) -> Comparison | None:
+        """Do what `undo` does, as a part of an open transaction."""
+        if known := rows.COMPARISONS.select(connection, idempotency_key=idempotency_key):
+            return known[0]
+        current = rows.COMPARISONS.select(
+            connection, source="current_comparisons", rater_id=rater_id
+        )
+        if not current:
+            return None
+        last = current[-1]
+        event = Comparison.new(
+            pair_id=last.pair_id,
+            rater_id=rater_id,
+            choice=Choice.UNDO,
+            aspect=last.aspect,
+            shown_left=last.shown_left,
+            idempotency_key=idempotency_key,
+            supersedes=last.comparison_id,
+        )
+        return rows.COMPARISONS.insert(connection, [event])[0]
 
     def next_pairs(self, rater_id: str, round: int | None = None, num: int = 2) -> list[Pair]:  # noqa: A002
         """Return up to `num` pairs that the rater has no current comparison on.

@@ -65,9 +65,16 @@ _VIEWS = (
             (PARTITION BY prompt_id ORDER BY ordinal) = 1""",
 )
 
+_ASSIGNMENT = (
+    "ALTER TABLE pairs ADD COLUMN num_raters BIGINT DEFAULT 1",
+    """CREATE TABLE leases (ordinal BIGINT NOT NULL, pair_id VARCHAR NOT NULL,
+        rater_id VARCHAR NOT NULL, until TIMESTAMP NOT NULL, created_at TIMESTAMP NOT NULL)""",
+)
+
 MIGRATIONS = (
     Migration(version=1, statements=_TABLES),
     Migration(version=2, statements=_VIEWS),
+    Migration(version=3, statements=_ASSIGNMENT),
 )
 
 SCHEMA_VERSION = MIGRATIONS[-1].version

@@ -163,10 +163,20 @@ class Pair:
     image_a: str
     """An image id, as is `image_b`."""
     image_b: str
+    num_raters: int = 1
+    """How many people are to judge it."""
     created_at: datetime = field(default_factory=utc_now)
 
     @classmethod
-    def new(cls, *, round: int, prompt_id: str, image_a: str, image_b: str) -> "Pair":  # noqa: A002
+    def new(
+        cls,
+        *,
+        round: int,  # noqa: A002
+        prompt_id: str,
+        image_a: str,
+        image_b: str,
+        num_raters: int = 1,
+    ) -> "Pair":
         """Make a pair whose id does not depend on the order of its images."""
         return cls(
             pair_id=digest([round, *sorted((image_a, image_b))]),
@@ -174,7 +184,26 @@ class Pair:
             prompt_id=prompt_id,
             image_a=image_a,
             image_b=image_b,
+            num_raters=num_raters,
         )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lease:
+    """A pair is kept for a rater until then; a later event changes until when."""
+
+    pair_id: str
+    rater_id: str
+    until: datetime
+    created_at: datetime = field(default_factory=utc_now)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seats:
+    """How many answers a round asks of people, and how many others than one rater have given."""
+
+    num: int
+    num_taken_by_others: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,6 +13,7 @@ from data.files import canonical_json
 from data.records import (
     Comparison,
     Image,
+    Lease,
     Pair,
     Policy,
     Prompt,
@@ -132,4 +133,5 @@ RATERS = Table("raters", Rater, ("rater_id",))
 COMPARISONS = Table("comparisons", Comparison, ("idempotency_key",))
 REWARD_MODELS = Table("reward_models", RewardModel, ("name",))
 RUNS = Table("runs", Run, ("run_id", "status"))
+LEASES: Table[Lease] = Table("leases", Lease, ())
 ROUND_EVENTS: Table[RoundEvent] = Table("rounds", RoundEvent, ())

@@ -1,13 +1,13 @@
 """The store: one database that remembers what was made, shown, chosen, fitted and tuned."""
 
+from data.assignment import Assignment
 from data.catalogue import Catalogue
-from data.comparisons import Comparisons
 from data.engine import Engine
 from data.errors import StoreError
 from data.migrations import MIGRATIONS, SCHEMA_VERSION, Migration
 
 
-class Store(Catalogue, Comparisons):
+class Store(Catalogue, Assignment):
     """Verbs on a database; each one opens, does one transaction and closes.
 
     Any number of processes and threads may use it at the same time. Whoever waits for too long

@@ -42,9 +42,17 @@ class PeopleConfig:
 
     num_pairs: int = 0
     """Pairs that must have a comparison before the round goes on; 0: all of them."""
+    overlap_share: float = 0.1
+    """Share of a round's pairs that several people judge, so that their agreement is known; one
+    person judges each of the others."""
+    overlap_raters: int = 2
+    """How many people judge each of those."""
 
     def __post_init__(self) -> None:
         _require_at_least(0, "people", num_pairs=self.num_pairs)
+        _require_at_least(1, "people", overlap_raters=self.overlap_raters)
+        if not 0 <= self.overlap_share <= 1:
+            raise ValueError(f"people.overlap_share: expected 0 to 1, got {self.overlap_share}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

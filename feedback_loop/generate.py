@@ -1,8 +1,11 @@
 """The pairs of a round: images of the newest policy, some of them against the one before it."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from data.records import Image, Pair, Policy
+from feedback_loop.config import PeopleConfig
 from feedback_loop.drawing import Artist, Wanted
 from feedback_loop.loop import Loop
 from feedback_loop.pairing import pair_up, share_out
@@ -71,7 +74,19 @@ def _plan(artist: Artist, number: int) -> tuple[list[Wanted], list[Pair]]:
         pairs += [
             Pair.new(round=number, prompt_id=share.prompt_id, image_a=a, image_b=b) for a, b in met
         ]
-    return [each for _, each in sorted(wanted, key=lambda row: row[0])], pairs
+    drawn = [each for _, each in sorted(wanted, key=lambda row: row[0])]
+    return drawn, _with_overlap(pairs, config.people)
+
+
+def _with_overlap(pairs: list[Pair], people: PeopleConfig) -> list[Pair]:
+    """Give several seats to exactly the share of pairs that several people judge.
+
+    Ids of pairs are digests, so the first of them are a random draw.
+    """
+    num = round(people.overlap_share * len(pairs))
+    shared = set(sorted(pair.pair_id for pair in pairs)[:num])
+    seats = {True: people.overlap_raters, False: 1}
+    return [replace(pair, num_raters=seats[pair.pair_id in shared]) for pair in pairs]
 
 
 def _earlier_images(artist: Artist, number: int) -> dict[str, list[str]]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from data.records import Choice, Comparison, Pair, Rater, RaterKind, utc_now
+from data.records import Choice, Comparison, Pair, Rater, RaterKind, Seats, utc_now
 from data.store import Store
 from labeling_app.cards import Card, Cards
 from labeling_app.presses import Debounce, Press
@@ -31,6 +31,10 @@ class Outcome(StrEnum):
     UNDONE = "undone"
     NOTHING_TO_UNDO = "nothing to undo"
     TOO_FAST = "too fast"
+    TAKEN = "taken"
+    """Others have judged the pair while it lay here: nothing more is asked of it."""
+    UNDONE_AND_TAKEN = "undone and taken"
+    """A skip was taken back, and others have judged the pair since."""
     STALE = "stale"
     """Pressed on a showing that is over, such as one in another tab."""
 
@@ -65,6 +69,7 @@ class Desk:
         self._mine: list[Comparison] = []
         self._round = 0
         self._pair_ids: frozenset[str] = frozenset()
+        self._seats = Seats(num=0, num_taken_by_others=0)
 
     def refresh(self) -> None:
         """Read the store anew; the pair on the desk stays if it is still to be compared."""
@@ -97,9 +102,10 @@ class Desk:
         """Look up the pairs to come. Called after showing one, so that nobody waits for it."""
         with self._lock:
             if len(self._queue) < AHEAD:
-                found = self._store.next_pairs(self.rater.rater_id, self._round, AHEAD)
+                found = self._store.take_pairs(self.rater.rater_id, self._round, AHEAD)
                 known = {pair.pair_id for pair in self._queue}
                 self._queue += [pair for pair in found if pair.pair_id not in known]
+                self._seats = self._store.seats(self._round, self.rater.rater_id)
             for pair in self._queue:
                 self._cards.card(pair)
 
@@ -111,7 +117,7 @@ class Desk:
                 token=self._token,
                 card=cards[0] if cards else None,
                 ahead=tuple(cards[1:]),
-                progress=measure(self._mine, self._pair_ids, self._round, utc_now()),
+                progress=measure(self._mine, self._pair_ids, self._seats, self._round, utc_now()),
             )
 
     @property
@@ -140,18 +146,22 @@ class Desk:
             milliseconds=press.milliseconds,
             idempotency_key=self._key(pair.pair_id),
         )
-        self._mine.append(self._store.record(comparison))
+        stored = self._store.answer(comparison)
         self._serve(self._queue[1:])
+        if stored is None:
+            return Outcome.TAKEN
+        self._mine.append(stored)
         return Outcome.RECORDED
 
     def _undo(self) -> Outcome:
-        event = self._store.undo(self.rater.rater_id, self._key("undo"))
-        if event is None:
+        taken_back = self._store.take_back(self.rater.rater_id, self._key("undo"))
+        if taken_back is None:
             return Outcome.NOTHING_TO_UNDO
+        event, pair = taken_back
         self._mine = [c for c in self._mine if c.comparison_id != event.supersedes]
-        pair = self._store.pair(event.pair_id)
-        self._serve([pair, *(p for p in self._queue if p.pair_id != pair.pair_id)])
-        return Outcome.UNDONE
+        others = [p for p in self._queue if p.pair_id != event.pair_id]
+        self._serve([pair, *others] if pair else others)
+        return Outcome.UNDONE if pair else Outcome.UNDONE_AND_TAKEN
 
     def _key(self, what: str) -> str:
         return f"{self.rater.rater_id}:{what}:{self._token}"

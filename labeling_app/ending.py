@@ -21,15 +21,22 @@ def ending(progress: Progress, rater: str, root: Path) -> Ending:
     """Say why there is no pair, and which command makes more."""
     where = "" if root == DEFAULT_ROOT else f" --workspace {shlex.quote(str(root))}"
     command = f"tastemaker round{where}"
-    if progress.num_pairs == 0:
+    if progress.num_seats == 0:
         return Ending(
             title="No pairs yet",
             text="This workspace holds no images to compare. The next round makes some:",
             command=command,
         )
+    if progress.num_answered < progress.num_seats:
+        return Ending(
+            title=f"Nothing is left for you just now. Thank you, {rater}!",
+            text=f"The last pairs of round {progress.round} are with other raters, or wait for a"
+            " second opinion. Whatever they leave comes back here.",
+            command="",
+        )
     return Ending(
         title=f"That was the last one. Thank you, {rater}!",
-        text=f"You have answered all {progress.num_pairs} pairs of round {progress.round}."
+        text=f"All {progress.num_seats} answers of round {progress.round} are there."
         " The next round learns from them:",
         command=command,
     )

@@ -1,4 +1,4 @@
-"""How far a rater has come: pairs of the round, today's count, pace, time left."""
+"""How far a round and a rater have come: answers of the round, today's count, pace, time left."""
 
 import statistics
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import pairwise
 
-from data.records import Comparison
+from data.records import Comparison, Seats
 
 _LONGEST_GAP_S = 90.0
 """A longer pause between two answers was a break, not work."""
@@ -16,36 +16,44 @@ _FEWEST_GAPS = 3
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Progress:
-    """One rater's progress in one round."""
+    """Progress in one round, and one rater's in it."""
 
     round: int
-    num_rated: int
-    num_pairs: int
+    num_answered: int
+    """Answers that people have given; the rater's skips count too, as nothing is left of them."""
+    num_seats: int
+    """Answers that the round asks of people."""
     num_today: int
+    """The rater's own."""
     seconds_per_pair: float | None
     """Median over the last answers; None before there are enough."""
 
     @property
     def fraction(self) -> float:
-        """Part of the round's pairs that the rater has answered."""
-        return self.num_rated / self.num_pairs if self.num_pairs else 0.0
+        """Part of the round that is answered."""
+        return min(1.0, self.num_answered / self.num_seats) if self.num_seats else 0.0
 
     @property
     def minutes_left(self) -> float | None:
-        """Time that the rest of the round takes at this pace."""
+        """Time that the rest of the round takes the rater alone at this pace."""
         if self.seconds_per_pair is None:
             return None
-        return (self.num_pairs - self.num_rated) * self.seconds_per_pair / 60
+        return max(0, self.num_seats - self.num_answered) * self.seconds_per_pair / 60
 
 
 def measure(
-    mine: Sequence[Comparison], pair_ids: frozenset[str], number: int, now: datetime
+    mine: Sequence[Comparison],
+    pair_ids: frozenset[str],
+    seats: Seats,
+    number: int,
+    now: datetime,
 ) -> Progress:
-    """Measure a rater's current comparisons against a round's pairs; `now` is naive UTC."""
+    """Measure a rater's current comparisons against a round's seats; `now` is naive UTC."""
+    num_mine = len({comparison.pair_id for comparison in mine} & pair_ids)
     return Progress(
         round=number,
-        num_rated=len({comparison.pair_id for comparison in mine} & pair_ids),
-        num_pairs=len(pair_ids),
+        num_answered=seats.num_taken_by_others + num_mine,
+        num_seats=seats.num,
         num_today=sum(_local_day(c.created_at) == _local_day(now) for c in mine),
         seconds_per_pair=seconds_per_pair([comparison.created_at for comparison in mine], now),
     )
@@ -63,11 +71,11 @@ def seconds_per_pair(times: Sequence[datetime], now: datetime) -> float | None:
 
 def describe(progress: Progress) -> list[str]:
     """Say it in a few short phrases, the most important first."""
-    phrases = [f"{progress.num_rated} of {progress.num_pairs}", f"{progress.num_today} today"]
+    phrases = [f"{progress.num_answered} of {progress.num_seats}", f"{progress.num_today} today"]
     if progress.seconds_per_pair:
         phrases.append(f"{60 / progress.seconds_per_pair:.0f} a minute")
     left = progress.minutes_left
-    if left is not None and progress.num_rated < progress.num_pairs:
+    if left is not None and progress.num_answered < progress.num_seats:
         phrases.append(f"about {max(1, round(left))} min left")
     return phrases
 

@@ -18,6 +18,8 @@ _SAID = {
     Outcome.UNDONE: "Taken back: here is that pair again.",
     Outcome.NOTHING_TO_UNDO: "There is nothing to undo.",
     Outcome.TOO_FAST: TOO_FAST,
+    Outcome.TAKEN: "Others have answered that pair meanwhile: here is the next one.",
+    Outcome.UNDONE_AND_TAKEN: "Taken back; others have answered that pair since.",
     Outcome.STALE: "",
 }
 

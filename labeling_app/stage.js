@@ -224,6 +224,7 @@ class Stage {
     this.find(".ending h1").textContent = title;
     this.find(".ending p").textContent = text;
     this.find(".ending code").textContent = command;
+    this.find(".ending code").hidden = !command;
   }
 
   // By side, for both images of a pair may be the same file.

@@ -23,7 +23,9 @@ def png(seed: int) -> bytes:
     return written.getvalue()
 
 
-def add_round(workspace: Workspace, num_pairs: int, number: int = 1) -> list[Pair]:
+def add_round(
+    workspace: Workspace, num_pairs: int, number: int = 1, num_raters: int = 1
+) -> list[Pair]:
     store = workspace.store()
     store.add_policy(Policy(name="secret-policy", base="secret-base"))
     prompts = [Prompt.new(text) for text in (HTML_PROMPT, "a cat and a dog", "a green rabbit")]
@@ -45,6 +47,7 @@ def add_round(workspace: Workspace, num_pairs: int, number: int = 1) -> list[Pai
             prompt_id=a.prompt_id,
             image_a=a.image_id,
             image_b=b.image_id,
+            num_raters=num_raters,
         )
         for a, b in zip(images[::2], images[1::2], strict=True)
     ]

@@ -2,8 +2,9 @@ import threading
 
 import pytest
 
+from data.assignment import LEASE
 from data.errors import StoreBusy
-from data.records import Choice, Comparison, Rater, RaterKind
+from data.records import Choice, Comparison, Rater, RaterKind, utc_now
 from data.workspace import Workspace
 from labeling_app.desk import Desk, Outcome, View, desk_of
 from labeling_app.presses import Press
@@ -99,7 +100,7 @@ def test_undo_shows_that_pair_again_then_goes_on(sitting: Sitting):
     assert sitting.press(Choice.UNDO) is Outcome.UNDONE
     assert sitting.pair_id == first
     assert sitting.stored() == []
-    assert sitting.view.progress.num_rated == 0
+    assert sitting.view.progress.num_answered == 0
     sitting.press(Choice.RIGHT)
     assert sitting.pair_id == second
     assert [(c.pair_id, c.choice) for c in sitting.stored()] == [(first, Choice.RIGHT)]
@@ -149,7 +150,7 @@ def test_a_new_process_goes_on_where_the_old_one_was(
         sitting.press(choice)
     later = Sitting(workspace, ada)
     assert later.pair_id == sitting.pair_id
-    assert later.view.progress.num_rated == 1
+    assert later.view.progress.num_answered == 1
     assert later.press(Choice.RIGHT) is Outcome.RECORDED
     assert sitting.press(Choice.UNDO) is Outcome.UNDONE
     assert [c.choice for c in sitting.stored()] == [Choice.TIE]
@@ -169,6 +170,42 @@ def test_two_tabs_of_one_rater_share_a_desk(workspace: Workspace, ada: Rater):
     assert len(store.comparisons()) == 1
 
 
+def test_two_raters_share_the_pairs_and_see_how_far_the_round_is(
+    sitting: Sitting, workspace: Workspace
+):
+    bob = Rater.new("Bob", RaterKind.PERSON)
+    workspace.store().add_rater(bob)
+    other = Sitting(workspace, bob)
+    seen = {sitting.pair_id, *(card.pair.pair_id for card in sitting.view.ahead)}
+    assert other.pair_id not in seen
+    while other.view.card is not None:
+        seen.add(other.pair_id)
+        assert other.press(Choice.LEFT) is Outcome.RECORDED
+    assert len(seen) == 5
+    assert other.view.progress.fraction < 1  # Ada holds the rest
+    while sitting.view.card is not None:
+        sitting.press(Choice.LEFT)
+    sitting.desk.refresh()
+    assert sitting.view.progress.fraction == 1
+    assert len(sitting.stored()) == 5
+
+
+def test_who_comes_back_too_late_is_shown_the_next_pair(
+    sitting: Sitting, workspace: Workspace, monkeypatch
+):
+    pair_id = sitting.pair_id
+    bob = Rater.new("Bob", RaterKind.PERSON)
+    workspace.store().add_rater(bob)
+    monkeypatch.setattr("data.assignment.utc_now", lambda: utc_now() + 2 * LEASE)
+    other = Sitting(workspace, bob)
+    while other.view.card is not None:
+        other.press(Choice.LEFT)
+    assert sitting.press(Choice.RIGHT) is Outcome.TAKEN
+    assert sitting.pair_id != pair_id
+    assert {c.rater_id for c in sitting.stored()} == {bob.rater_id}
+    assert len(sitting.stored()) == 5
+
+
 def test_the_newest_round_is_rated(sitting: Sitting, workspace: Workspace, add_round):
     for _ in range(5):
         sitting.press(Choice.LEFT)
@@ -177,7 +214,7 @@ def test_the_newest_round_is_rated(sitting: Sitting, workspace: Workspace, add_r
     sitting.desk.refresh()
     assert sitting.pair_id in {pair.pair_id for pair in newest}
     progress = sitting.view.progress
-    assert (progress.round, progress.num_rated, progress.num_pairs) == (2, 0, 2)
+    assert (progress.round, progress.num_answered, progress.num_seats) == (2, 0, 2)
 
 
 def test_what_the_store_refused_can_be_pressed_again(sitting: Sitting, ada: Rater):
@@ -189,11 +226,11 @@ def test_what_the_store_refused_can_be_pressed_again(sitting: Sitting, ada: Rate
         def __getattr__(self, name):
             return getattr(self.store, name)
 
-        def record(self, comparison):
+        def answer(self, comparison):
             if self.is_busy:
                 self.is_busy = False
                 raise StoreBusy("in use by another program")
-            return self.store.record(comparison)
+            return self.store.answer(comparison)
 
     sitting.desk._store = BusyOnce(sitting.store)
     pair_id = sitting.pair_id
@@ -209,5 +246,5 @@ def test_an_empty_workspace_has_nothing_to_show(empty_workspace: Workspace):
     empty_workspace.store().add_rater(rater)
     sitting = Sitting(empty_workspace, rater)
     assert sitting.view.card is None
-    assert sitting.view.progress.num_pairs == 0
+    assert sitting.view.progress.num_seats == 0
     assert sitting.press(Choice.LEFT) is Outcome.STALE

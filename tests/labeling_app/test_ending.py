@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 from labeling_app.ending import ending
@@ -6,15 +7,21 @@ from labeling_app.progress import Progress
 
 def progress(num_pairs: int) -> Progress:
     return Progress(
-        round=2, num_rated=num_pairs, num_pairs=num_pairs, num_today=0, seconds_per_pair=None
+        round=2, num_answered=num_pairs, num_seats=num_pairs, num_today=0, seconds_per_pair=None
     )
 
 
 def test_it_says_what_comes_next():
     end = ending(progress(40), "Ada", Path("workspace"))
     assert "Ada" in end.title
-    assert "40 pairs of round 2" in end.text
+    assert "40 answers of round 2" in end.text
     assert end.command == "tastemaker round"
+
+
+def test_who_waits_for_others_is_told_so():
+    end = ending(replace(progress(40), num_answered=38), "Ada", Path("workspace"))
+    assert end.title.startswith("Nothing is left for you just now")
+    assert end.command == ""
 
 
 def test_the_command_names_another_workspace():

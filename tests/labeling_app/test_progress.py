@@ -2,7 +2,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from data.records import Choice, Comparison
+from data.records import Choice, Comparison, Seats
 from labeling_app.progress import describe, measure, seconds_per_pair
 
 NOON = datetime(2026, 3, 4, 12)
@@ -45,20 +45,23 @@ def test_only_pairs_of_the_round_count_as_rated_and_only_today_as_today():
         comparison("p1", NOON),
         comparison("other round", NOON),
     ]
-    progress = measure(mine, frozenset({"p1", "p2"}), 3, NOON)
-    assert (progress.round, progress.num_rated, progress.num_pairs) == (3, 1, 2)
+    seats = Seats(num=4, num_taken_by_others=2)
+    progress = measure(mine, frozenset({"p1", "p2"}), seats, 3, NOON)
+    assert (progress.round, progress.num_answered, progress.num_seats) == (3, 3, 4)
     assert progress.num_today == 2
-    assert progress.fraction == 0.5
+    assert progress.fraction == 0.75
 
 
 def test_the_time_left_follows_from_the_pace():
     mine = [comparison(f"p{i}", at) for i, at in enumerate(every(6, 20))]
     pair_ids = frozenset(f"p{i}" for i in range(120))
-    progress = measure(mine, pair_ids, 1, NOON + timedelta(seconds=120))
+    seats = Seats(num=120, num_taken_by_others=0)
+    progress = measure(mine, pair_ids, seats, 1, NOON + timedelta(seconds=120))
     assert progress.minutes_left == pytest.approx(10)
     assert describe(progress) == ["20 of 120", "20 today", "10 a minute", "about 10 min left"]
 
 
 def test_an_empty_round_is_no_division_by_zero():
-    assert describe(measure([], frozenset(), 0, NOON)) == ["0 of 0", "0 today"]
-    assert measure([], frozenset(), 0, NOON).fraction == 0
+    none = measure([], frozenset(), Seats(num=0, num_taken_by_others=0), 0, NOON)
+    assert describe(none) == ["0 of 0", "0 today"]
+    assert none.fraction == 0
