@@ -27,14 +27,7 @@ class Comparisons(DuckDBFile):
         image shown that is not the pair's, is an `UnknownRecord` and records nothing.
         """
         with self.writing() as connection:
-            keys = [comparison.idempotency_key for comparison in comparisons]
-            known = rows.COMPARISONS.select(connection, idempotency_key=keys)
-            stored = {comparison.idempotency_key: comparison for comparison in known}
-            new = [c for c in comparisons if c.idempotency_key not in stored]
-            self._check(connection, new)
-            for comparison in rows.COMPARISONS.insert(connection, _chained(connection, new)):
-                stored[comparison.idempotency_key] = comparison
-        return [stored[key] for key in keys]
+            return self._record(connection, comparisons)
 
     def undo(self, rater_id: str, idempotency_key: str) -> Comparison | None:
         """Withdraw the rater's latest current comparison; return the undo event.
@@ -125,6 +118,18 @@ class Comparisons(DuckDBFile):
             row = connection.execute(query, [round, kind, kind, round]).fetchone()
         assert row is not None
         return int(row[0]), int(row[1])
+
+    def _record(
+        self, connection: duckdb.DuckDBPyConnection, comparisons: Sequence[Comparison]
+    ) -> list[Comparison]:
+        keys = [comparison.idempotency_key for comparison in comparisons]
+        known = rows.COMPARISONS.select(connection, idempotency_key=keys)
+        stored = {comparison.idempotency_key: comparison for comparison in known}
+        new = [c for c in comparisons if c.idempotency_key not in stored]
+        self._check(connection, new)
+        for comparison in rows.COMPARISONS.insert(connection, _chained(connection, new)):
+            stored[comparison.idempotency_key] = comparison
+        return [stored[key] for key in keys]
 
     def _check(
         self, connection: duckdb.DuckDBPyConnection, comparisons: Sequence[Comparison]

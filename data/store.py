@@ -1,13 +1,28 @@
 """The store: one DuckDB file that remembers what was made, shown, chosen, fitted and tuned."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
 
+from data import rows
 from data.catalogue import Catalogue
 from data.comparisons import Comparisons
 from data.errors import StoreError
 from data.migrations import MIGRATIONS, SCHEMA_VERSION, Migration, back_up, migrate, schema_version
+from data.records import Comparison, Image, Pair, Policy, Prompt, Rater
+
+
+@dataclass(kw_only=True, slots=True)
+class Batch:
+    """Records of several kinds that belong together."""
+
+    prompts: list[Prompt] = field(default_factory=list)
+    policies: list[Policy] = field(default_factory=list)
+    images: list[Image] = field(default_factory=list)
+    pairs: list[Pair] = field(default_factory=list)
+    raters: list[Rater] = field(default_factory=list)
+    comparisons: list[Comparison] = field(default_factory=list)
 
 
 class Store(Catalogue, Comparisons):
@@ -46,6 +61,22 @@ class Store(Catalogue, Comparisons):
                 store._upgrade(connection, migrations)
         return store
 
+    def add_batch(self, batch: Batch) -> None:
+        """Add all of a batch in one transaction, or nothing; what is there already stays as it is.
+
+        A prompt that is known keeps its split and sets, so what is held out stays held out.
+        """
+        with self.writing() as connection:
+            asked = [prompt.prompt_id for prompt in batch.prompts]
+            known = {p.prompt_id for p in rows.PROMPTS.select(connection, prompt_id=asked)}
+            rows.PROMPTS.insert(connection, [p for p in batch.prompts if p.prompt_id not in known])
+            rows.POLICIES.insert(connection, batch.policies)
+            rows.IMAGES.insert(connection, batch.images)
+            self._check_pairs(connection, batch.pairs)
+            rows.PAIRS.insert(connection, batch.pairs)
+            rows.RATERS.insert(connection, batch.raters)
+            self._record(connection, batch.comparisons)
+
     def schema_version(self) -> int:
         """Return the schema's version in the file."""
         with self.reading() as connection:
@@ -66,4 +97,4 @@ class Store(Catalogue, Comparisons):
         migrate(connection, migrations)
 
 
-__all__ = ["SCHEMA_VERSION", "Store"]
+__all__ = ["SCHEMA_VERSION", "Batch", "Store"]
