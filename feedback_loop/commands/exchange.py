@@ -21,7 +21,7 @@ def export(argv: list[str]) -> None:
     arguments = parser.parse_args(argv)
     from data.records import RaterKind
     from data.workspace import Workspace, resolve_root
-    from feedback_loop.exchange import export_comparisons
+    from feedback_loop.own_pairs import export_comparisons
 
     workspace = Workspace.open(resolve_root(arguments.workspace))
     kind = None if arguments.kind is None else RaterKind(arguments.kind)
@@ -34,6 +34,6 @@ def import_(argv: list[str]) -> None:
     parser.add_argument("file", type=Path, metavar="FILE", help="file to read")
     arguments = parser.parse_args(argv)
     from data.workspace import Workspace, resolve_root
-    from feedback_loop.exchange import import_comparisons
+    from feedback_loop.own_pairs import import_comparisons
 
     import_comparisons(Workspace.open(resolve_root(arguments.workspace)), arguments.file)
