@@ -55,7 +55,7 @@ def import_comparisons(
 ) -> Imported:
     """Add comparisons whose images are bytes or files below `folder`, all or none."""
     gathering = Gathering(origin)
-    with _alone(workspace), _Images(workspace, folder) as images:
+    with alone(workspace), _Images(workspace, folder) as images:
         for given in comparisons:
             gathering.add(
                 given, images.take(given, given.image_a), images.take(given, given.image_b)
@@ -149,7 +149,7 @@ def _refuse_own_images(workspace: Workspace, batch: Batch) -> None:
 
 
 @contextlib.contextmanager
-def _alone(workspace: Workspace) -> Iterator[None]:
+def alone(workspace: Workspace) -> Iterator[None]:
     """Let one import at a time into a workspace, for a failing one removes images that it added."""
     with (workspace.root / ".import.lock").open("a") as file:
         try:
