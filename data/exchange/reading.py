@@ -19,6 +19,7 @@ _SPACES = re.compile(r"\s*")
 _ROWS_AT_ONCE = 8
 """A row may hold two images of several megabytes each."""
 
+_BUFFER = 2**16
 _LONGEST_LINE = 64 * 2**20
 _LONGEST_CELL = 2**20
 """Characters of a cell of CSV, which holds no images."""
@@ -60,11 +61,12 @@ def read_rows(file: Path) -> Iterator[Row]:
 
 
 def _read_parquet(file: Path) -> Iterator[dict[str, Any]]:
-    with pyarrow.parquet.ParquetFile(file) as table:
+    # By default all of a file's images are fetched ahead.
+    with pyarrow.parquet.ParquetFile(file, pre_buffer=False, buffer_size=_BUFFER) as table:
         names = table.schema_arrow.names
         if doubled := [name for name in names if names.count(name) > 1]:
             raise ExchangeError(f"{file} has the column {doubled[0]!r} twice; remove one")
-        for batch in table.iter_batches(batch_size=_ROWS_AT_ONCE):
+        for batch in table.iter_batches(batch_size=_ROWS_AT_ONCE, use_threads=False):
             columns = [_without_nanoseconds(column).to_pylist() for column in batch.columns]
             for values in zip(*columns, strict=True):
                 yield dict(zip(names, values, strict=True))

@@ -2,6 +2,7 @@
 
 import io
 import json
+import random
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from data.errors import WorkspaceError
 from data.exchange.formats import format_of
 from data.exchange.gathering import Origin
 from data.exchange.importing import Imported, alone, import_table
+from data.exchange.reading import read_rows
 from data.records import RaterKind
 from data.snapshot import SnapshotRow, take_snapshot
 from data.workspace import Workspace
@@ -182,14 +184,17 @@ def test_a_known_prompt_keeps_its_split_and_ours_are_not_drawn_with(
 
 
 def test_rows_are_read_one_by_one(folder: Path):
-    """No more than one batch of a Parquet table is ever decoded ahead."""
-    from data.exchange.reading import read_rows
-
+    """Of a large table only some rows are in memory at a time."""
     file = folder / "many.parquet"
-    pyarrow.parquet.write_table(pyarrow.table({"n": range(1000)}), file)
-    rows = read_rows(file)
-    assert [next(rows).number for _ in range(3)] == [1, 2, 3]
-    assert sum(1 for _ in rows) == 997
+    images = pyarrow.array([random.Random(n).randbytes(2**18) for n in range(200)])
+    pyarrow.parquet.write_table(pyarrow.table({"image": images}), file, row_group_size=10)
+    del images
+    before, most = pyarrow.total_allocated_bytes(), 0
+    for number, row in enumerate(read_rows(file), start=1):
+        assert row.number == number
+        most = max(most, pyarrow.total_allocated_bytes() - before)
+    assert number == 200
+    assert most < file.stat().st_size / 3
 
 
 def test_one_import_at_a_time(empty: Workspace, folder: Path):
