@@ -48,7 +48,8 @@ def export_comparisons(
     left_out = Counter(reason for each in given if (reason := form.refuses(each)))
     kept = [each for each in given if not form.refuses(each)]
     if not kept:
-        raise ExchangeError(f"{form.name} can say none of the {len(given)} comparisons; {left_out}")
+        said = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
+        raise ExchangeError(f"{form.name} can say none of {said}; choose another format")
     out.parent.mkdir(parents=True, exist_ok=True)
     aside = out.with_name(f".{out.name}.{secrets.token_hex(4)}")
     aside.mkdir()

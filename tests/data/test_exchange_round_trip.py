@@ -133,6 +133,15 @@ def test_raters_stay_apart_and_the_same(name: str, compared: Workspace, tmp_path
     assert essence(third, *fields) == essence(empty, *fields)
 
 
+def test_a_format_that_can_say_nothing_of_it_makes_no_folder(
+    store: Store, choose: Choose, workspace: Workspace, tmp_path: Path
+):
+    store.record(choose(store.pairs()[0], Choice.BOTH_BAD))
+    with pytest.raises(ExchangeError, match="trl can say none of 1 both_bad"):
+        export_comparisons(workspace, tmp_path / "out", FORMATS["trl"])
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_name_is_not_given_away_to_pick_a_pic(compared: Workspace, tmp_path: Path):
     written = export_comparisons(compared, tmp_path / "out", FORMATS["pick-a-pic"])
     assert b"Bob" not in written.table.read_bytes()
