@@ -48,8 +48,12 @@ class Catalogue(Verbs):
         self._add(rows.POLICIES, [policy])
 
     def policies(self) -> list[Policy]:
-        """List policies, the first base first."""
-        return self._list(rows.POLICIES)
+        """List policies that can draw, the first base first."""
+        return [policy for policy in self._list(rows.POLICIES) if not policy.is_imported]
+
+    def imported_policies(self) -> list[Policy]:
+        """List those that only name where imported images came from."""
+        return [policy for policy in self._list(rows.POLICIES) if policy.is_imported]
 
     def policy(self, name: str) -> Policy:
         """Return the policy of that name or raise `UnknownRecord`."""

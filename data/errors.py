@@ -46,3 +46,7 @@ class PolicyError(TastemakerError):
 
 class RewardError(TastemakerError):
     """Report a reward that cannot be opened or computed."""
+
+
+class ExchangeError(TastemakerError):
+    """Report a table of comparisons that is not in its format, or cannot be written in it."""

@@ -14,6 +14,9 @@ from data.files import digest
 
 Split = Literal["train", "compared", "unseen"]
 
+IMPORTED = "imported"
+"""Base of a policy that only names where images came from: nothing can be drawn with it."""
+
 
 class Choice(StrEnum):
     """What a rater said about a pair, in terms of the sides as shown."""
@@ -99,6 +102,11 @@ class Policy:
     reward_model: str | None = None
     round: int = 0
     created_at: datetime = field(default_factory=utc_now)
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether it only names where imported images came from."""
+        return self.base == IMPORTED
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

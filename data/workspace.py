@@ -6,13 +6,11 @@ from pathlib import Path
 from data.duckdb_file import DuckDBFile
 from data.errors import ImageError, WorkspaceError
 from data.files import sha256_of, write_atomically
+from data.image_files import SUFFIX_OF_MEDIA_TYPE, check_whole
 from data.store import Store
 
 WORKSPACE_VARIABLE = "TASTEMAKER_WORKSPACE"
 DEFAULT_ROOT = Path("workspace")
-
-_PNG_START = b"\x89PNG\r\n\x1a\n"
-_PNG_END = b"IEND\xaeB`\x82"
 
 
 class Workspace:
@@ -96,35 +94,36 @@ class Workspace:
         return Store.open(DuckDBFile(self.store_path))
 
     def image_path(self, sha256: str) -> Path:
-        """Return where the image of that hash lies."""
-        return self.images_dir / sha256[:2] / f"{sha256}.png"
+        """Return where the image of that hash lies; a missing one is expected as a PNG."""
+        named = self.images_dir / sha256[:2] / f"{sha256}.png"
+        paths = [named.with_suffix(suffix) for suffix in SUFFIX_OF_MEDIA_TYPE.values()]
+        return next((path for path in paths if path.is_file()), named)
 
-    def save_image(self, png: bytes) -> str:
-        """Write an image under its hash, once, and return the hash.
+    def save_image(self, raw: bytes) -> str:
+        """Write a PNG, JPEG or WEBP image as it is under its hash, once, and return the hash.
 
-        Bytes that are not a whole PNG are an `ImageError`. A damaged file of that hash is replaced.
+        Bytes that are not a whole one are an `ImageError`. A damaged file of that hash is replaced.
         """
-        if not (png.startswith(_PNG_START) and png.endswith(_PNG_END)):
-            raise ImageError("expected a whole PNG image; the bytes do not begin or end like one")
-        sha256 = sha256_of(png)
-        path = self.image_path(sha256)
+        suffix = SUFFIX_OF_MEDIA_TYPE[check_whole(raw)]
+        sha256 = sha256_of(raw)
+        path = self.images_dir / sha256[:2] / f"{sha256}{suffix}"
         if not (path.is_file() and sha256_of(path) == sha256):
-            write_atomically(path, png)
+            write_atomically(path, raw)
         return sha256
 
     def read_image(self, sha256: str) -> bytes:
         """Return an image's original bytes, or raise `ImageError` if missing or altered."""
         path = self.image_path(sha256)
         try:
-            png = path.read_bytes()
+            raw = path.read_bytes()
         except FileNotFoundError:
             raise ImageError(f"image {sha256} is missing; expected it at {path}") from None
-        if sha256_of(png) != sha256:
+        if sha256_of(raw) != sha256:
             raise ImageError(
-                f"{path} is damaged: its {len(png)} bytes are not those of its name;"
+                f"{path} is damaged: its {len(raw)} bytes are not those of its name;"
                 " restore it from a backup, or delete it and generate it again"
             )
-        return png
+        return raw
 
 
 def resolve_root(argument: Path | None = None) -> Path:

@@ -1,4 +1,4 @@
-"""Reading the PNG files that a workspace keeps as tensors."""
+"""Reading the images that a workspace keeps as tensors."""
 
 import io
 from collections.abc import Sequence
@@ -17,10 +17,10 @@ def read_images(workspace: Workspace, hashes: Sequence[str]) -> Tensor:
     return torch.stack([_decode(workspace.read_image(sha256), sha256) for sha256 in hashes])
 
 
-def _decode(png: bytes, sha256: str) -> Tensor:
+def _decode(raw: bytes, sha256: str) -> Tensor:
     try:
-        with Picture.open(io.BytesIO(png)) as picture:
+        with Picture.open(io.BytesIO(raw)) as picture:
             levels = np.array(picture.convert("RGB"), dtype=np.float32) / 255
     except (OSError, SyntaxError) as error:
-        raise ImageError(f"image {sha256} is not a readable PNG ({error})") from None
+        raise ImageError(f"image {sha256} is not a readable picture ({error})") from None
     return torch.from_numpy(levels).permute(2, 0, 1)

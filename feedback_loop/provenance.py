@@ -1,7 +1,7 @@
 """From an image to its policy, its run, its reward model, the snapshot, and each comparison."""
 
 from data.errors import UnknownRecord
-from data.records import Image, Policy
+from data.records import IMPORTED, Image, Policy
 from data.snapshot import Snapshot, SnapshotRow
 from data.workspace import Workspace
 from feedback_loop.terminal import say
@@ -10,14 +10,13 @@ from feedback_loop.terminal import say
 def say_provenance(workspace: Workspace, what: str, *, with_comparisons: bool) -> None:
     """Print where a policy (by name) or an image (by id or hash) comes from, back to the base."""
     store = workspace.store()
-    policies = {policy.name: policy for policy in store.policies()}
     name = what
-    if what not in policies:
+    if what not in [policy.name for policy in store.policies() + store.imported_policies()]:
         image = _find_image(workspace, what)
         _say_image(workspace, image)
         name = image.policy
     while True:
-        policy = policies[name]
+        policy = store.policy(name)
         _say_policy(workspace, policy, with_comparisons)
         if policy.parent is None:
             return
@@ -39,6 +38,9 @@ def _say_image(workspace: Workspace, image: Image) -> None:
     say(f"image {image.image_id}, {image.width}x{image.height}, round {image.round}")
     say(f"  file     {workspace.image_path(image.sha256)}")
     say(f"  prompt   {prompt.text} (id {prompt.prompt_id})")
+    if image.sampler.scheduler == IMPORTED:
+        say(f"  imported from {image.policy}")
+        return
     say(
         f"  drawn    by policy {image.policy}, seed {image.seed}, {drawn.scheduler}, "
         f"{drawn.num_steps} steps, guidance {drawn.guidance:g}, eta {drawn.eta:g}"

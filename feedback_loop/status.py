@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from data.records import RaterKind, RewardModel, RoundEvent
+from data.records import IMPORTED, RaterKind, RewardModel, RoundEvent
 from data.store import Store
 from data.workspace import Workspace
 from feedback_loop.hints import hint
@@ -21,7 +21,7 @@ def say_status(workspace: Workspace) -> None:
         ("workspace", str(workspace.root)),
         ("prompts", _prompts(store)),
         ("policies", " -> ".join(policy.name for policy in policies) or "none"),
-        ("images", str(len(store.images()))),
+        ("images", _images(store)),
         ("pairs", _pairs(store)),
         ("comparisons", _comparisons(store)),
         ("choices", _choices(store)),
@@ -37,6 +37,12 @@ def _prompts(store: Store) -> str:
     number = Counter(prompt.split for prompt in store.prompts())
     compared = f"{number['compared']} to compare only, " if number["compared"] else ""
     return f"{number['train']} to train on, {compared}{number['unseen']} unseen"
+
+
+def _images(store: Store) -> str:
+    images = store.images()
+    imported = sum(image.sampler.scheduler == IMPORTED for image in images)
+    return f"{len(images)} ({imported} imported)" if imported else str(len(images))
 
 
 def _pairs(store: Store) -> str:

@@ -12,6 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from data.errors import TastemakerError
+from data.image_files import media_type_of
 from data.workspace import Workspace
 from labeling_app import access
 
@@ -34,8 +35,9 @@ def image_route(root: Callable[[], Path]) -> Route:
             return PlainTextResponse("log in to see this image", status_code=403)
         try:
             original = Workspace(root()).read_image(sha256)
+            media_type = media_type_of(original)
         except TastemakerError as error:
             return PlainTextResponse(str(error), status_code=404)
-        return Response(original, media_type="image/png", headers=_HEADERS)
+        return Response(original, media_type=media_type, headers=_HEADERS)
 
     return Route("/img/{sha256}", image)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from PIL import Image as Picture
 
+from data.image_files import media_type_of
 from data.workspace import Workspace
 from feedback_loop.measurements import MeasuredImage
 from feedback_loop.report.html import text
@@ -57,11 +58,11 @@ def _strip(workspace: Workspace, images: Sequence[MeasuredImage]) -> str:
     return f'<div class="strip">{"".join(figures)}</div>'
 
 
-def data_uri(png: bytes) -> str:
+def data_uri(raw: bytes) -> str:
     """Return an image as part of the page; large ones are made smaller."""
-    with Picture.open(io.BytesIO(png)) as picture:
+    with Picture.open(io.BytesIO(raw)) as picture:
         if max(picture.size) <= _LONGEST_SIDE:
-            return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+            return f"data:{media_type_of(raw)};base64,{base64.b64encode(raw).decode()}"
         small = picture.convert("RGB")
     small.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
     file = io.BytesIO()

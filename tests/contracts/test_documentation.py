@@ -18,6 +18,7 @@ from benchmarks.paper.records import read_records
 from benchmarks.paper.tables import make_tables as paper_tables
 from benchmarks.taste.tables import make_tables
 from data.config_file import parse
+from data.exchange.formats import FORMATS
 from feedback_loop.__main__ import COMMANDS
 from rl_finetune.evaluate import EvaluateConfig
 from rl_finetune.metrics import DpokMetrics, SupervisedMetrics
@@ -41,6 +42,16 @@ def test_links_to_lines_lead_to_what_they_name(document):
     wrong = list(wrong_links(document))
     said = "\n".join([document.name, *wrong, "`python tests/contracts/line_links.py` mends them"])
     assert not wrong, said
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_is_explained_with_its_columns_and_what_it_loses(name):
+    rows = (ROOT / "docs/exchange.md").read_text("utf-8").splitlines()
+    [row] = [row for row in rows if row.startswith(f"| `{name}` |")]
+    missing = [lost for lost in FORMATS[name].loses if lost not in row]
+    assert not missing, f"docs/exchange.md does not say that {name} loses {', '.join(missing)}"
+    known = {*FORMATS[name].schema.names, "image", "rank", "image_path", "raw_annotations"}
+    assert set(re.findall(r"`(\w+)`", row.split("|")[4])) <= known
 
 
 @pytest.mark.parametrize("record", [DpokMetrics, SupervisedMetrics])

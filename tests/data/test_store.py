@@ -7,6 +7,7 @@ import pytest
 from data.duckdb_file import DuckDBFile
 from data.errors import PromptError, StoreError, UnknownRecord, WorkspaceError
 from data.records import (
+    IMPORTED,
     Choice,
     Comparison,
     Image,
@@ -20,7 +21,7 @@ from data.records import (
     Run,
     Sampler,
 )
-from data.store import Store
+from data.store import Batch, Store
 from data.workspace import Workspace
 
 Choose = Callable[..., Comparison]
@@ -278,3 +279,32 @@ def test_a_pair_of_the_same_images_in_another_round_is_another_pair(store: Store
     again = Pair.new(round=2, prompt_id=pair.prompt_id, image_a=pair.image_b, image_b=pair.image_a)
     store.add_pairs([again])
     assert store.pairs(2) == [again]
+
+
+def test_a_batch_is_added_whole_or_not_at_all(store: Store, choose: Choose):
+    imported = Policy(name="imported:x", base=IMPORTED)
+    sampler = Sampler(scheduler=IMPORTED, num_steps=0, guidance=0, eta=0, width=1, height=1)
+    prompt = dataclasses.replace(store.prompts()[0], split="compared", prompt_set="elsewhere")
+    images = [
+        Image.new(
+            sha256=s, policy=imported.name, prompt_id=prompt.prompt_id, seed=7 + i, sampler=sampler
+        )
+        for i, s in enumerate("ab")
+    ]
+    ids = [image.image_id for image in images]
+    pair = Pair.new(round=0, prompt_id=prompt.prompt_id, image_a=ids[0], image_b=ids[1])
+    comparison = choose(pair, idempotency_key="k")
+    unknown = dataclasses.replace(comparison, pair_id="none", idempotency_key="l")
+    batch = Batch(prompts=[prompt], policies=[imported], images=images, pairs=[pair])
+    with pytest.raises(UnknownRecord):
+        store.add_batch(dataclasses.replace(batch, comparisons=[comparison, unknown]))
+    assert (store.pairs(0), store.imported_policies(), store.comparison_events()) == ([], [], [])
+    assert store.newest_policy().name == "base"
+    for _ in range(2):
+        store.add_batch(dataclasses.replace(batch, comparisons=[comparison]))
+        assert store.pairs(0) == [pair]
+        assert store.comparison_events() == [comparison]
+    assert [p.name for p in store.policies()] == ["base"]
+    assert store.imported_policies() == [imported]
+    assert store.newest_policy().name == "base"
+    assert [p.split for p in store.prompts()] == ["train"]

@@ -1,7 +1,9 @@
+import io
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import PIL.Image
 import pytest
 
 from data.errors import ImageError, WorkspaceError
@@ -66,10 +68,29 @@ def test_a_missing_image_is_named(workspace: Workspace):
         workspace.read_image("0000")
 
 
-@pytest.mark.parametrize("content", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n cut off"])
-def test_only_whole_png_images_are_saved(workspace: Workspace, content: bytes):
+@pytest.mark.parametrize(("kind", "suffix"), [("jpeg", ".jpg"), ("webp", ".webp")])
+def test_jpeg_and_webp_are_kept_as_they_are(workspace: Workspace, kind: str, suffix: str):
+    written = io.BytesIO()
+    PIL.Image.new("RGB", (8, 8), "red").save(written, kind)
+    sha256 = workspace.save_image(written.getvalue())
+    path = workspace.images_dir / sha256[:2] / f"{sha256}{suffix}"
+    assert workspace.image_path(sha256) == path
+    assert workspace.read_image(sha256) == path.read_bytes() == written.getvalue()
+    with pytest.raises(ImageError, match=f"whole {kind.upper()}"):
+        workspace.save_image(written.getvalue()[:-5])
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", "PNG, JPEG or WEBP"),
+        (b"GIF89a", "PNG, JPEG or WEBP"),
+        (b"\x89PNG\r\n\x1a\n cut off", "whole PNG"),
+    ],
+)
+def test_only_whole_images_are_saved(workspace: Workspace, content: bytes, expected: str):
     num_files = len(list(workspace.images_dir.rglob("*")))
-    with pytest.raises(ImageError, match="whole PNG"):
+    with pytest.raises(ImageError, match=expected):
         workspace.save_image(content)
     assert len(list(workspace.images_dir.rglob("*"))) == num_files
 

@@ -1,6 +1,8 @@
+import io
 from pathlib import Path
 from typing import Any, cast
 
+import PIL.Image
 import pytest
 from starlette.requests import Request
 from starlette.responses import Response
@@ -22,6 +24,18 @@ def test_the_original_bytes_are_served(workspace: Workspace):
         assert bytes(response.body) == workspace.read_image(image.sha256)
         assert response.media_type == "image/png"
         assert "immutable" in response.headers["cache-control"]
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg", "webp"])
+def test_each_kind_of_image_has_its_media_type_whatever_its_name_says(
+    workspace: Workspace, kind: str
+):
+    written = io.BytesIO()
+    PIL.Image.new("RGB", (8, 8), "red").save(written, kind)
+    response = fetch(workspace, workspace.save_image(written.getvalue()))
+    assert response.status_code == 200
+    assert bytes(response.body) == written.getvalue()
+    assert response.headers["content-type"] == f"image/{kind}"
 
 
 @pytest.mark.parametrize(

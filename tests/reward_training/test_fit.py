@@ -6,6 +6,10 @@ import sys
 import pytest
 
 from data.entry import run_command
+from data.exchange.exporting import export_comparisons
+from data.exchange.formats import format_of
+from data.exchange.gathering import Origin
+from data.exchange.importing import import_table
 from data.records import Choice
 from data.workspace import Workspace
 from reward_training.fit import main
@@ -131,3 +135,13 @@ def test_the_module_is_a_command():
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
+
+
+def test_what_was_imported_is_fitted(command, clip_folder, tmp_path, plant_workspace):
+    planted = plant_workspace(tmp_path / "planted", pairs_per_prompt=2)
+    written = export_comparisons(planted, tmp_path / "out", format_of("trl"))
+    imported = Workspace.create(tmp_path / "imported")
+    import_table(imported, written.table, format_of("trl"), Origin(source="trl"))
+    status, out, _ = command("--workspace", imported.root, "--backbone", clip_folder, *QUICK)
+    assert status == 0
+    assert f"{sum(written.by_kind.values())} simulated" in out

@@ -1,4 +1,4 @@
-"""Comparisons as a table in a file: out of a workspace, and in again on the same pairs."""
+"""Comparisons of a workspace's own pairs as a table: out, and in again on the same pairs."""
 
 import dataclasses
 import io

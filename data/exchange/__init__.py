@@ -1,0 +1,1 @@
+"""Comparisons in the conventions of other data sets: one module per format, one record for all."""

@@ -1,0 +1,161 @@
+"""From a table into a workspace: every row and image is checked, then all is added at once."""
+
+import contextlib
+import fcntl
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from data.errors import ExchangeError, ImageError, WorkspaceError
+from data.exchange.folder import read_pairs
+from data.exchange.format import Format
+from data.exchange.gathering import Content, Gathering, Origin
+from data.exchange.pictures import check_picture, read_source
+from data.exchange.reading import read_rows
+from data.exchange.record import ExchangedComparison, ImageSource
+from data.files import sha256_of
+from data.records import IMPORTED, RaterKind
+from data.store import Batch
+from data.workspace import Workspace
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Imported:
+    """What an import added and what was there already."""
+
+    num_comparisons: int
+    num_known: int
+    num_pairs: int
+    by_kind: dict[RaterKind, int]
+    """Of the comparisons that were added."""
+
+
+def import_table(workspace: Workspace, file: Path, form: Format, origin: Origin) -> Imported:
+    """Add the comparisons of a table, whose paths lead below its folder, or nothing.
+
+    An `ExchangeError` names the file, the row and the reason; store and images are as before then.
+    """
+    with _naming(file):
+        return import_comparisons(workspace, form.read(read_rows(file)), file.parent, origin)
+
+
+def import_folder(workspace: Workspace, folder: Path, table: Path, origin: Origin) -> Imported:
+    """Add the pairs of a folder of images and its table, as `read_pairs` has it, or nothing."""
+    if not folder.is_dir():
+        raise ExchangeError(f"{folder}: no such folder; expected one with images")
+    with _naming(table):
+        return import_comparisons(workspace, read_pairs(table), folder, origin)
+
+
+def import_comparisons(
+    workspace: Workspace,
+    comparisons: Iterable[ExchangedComparison],
+    folder: Path,
+    origin: Origin,
+) -> Imported:
+    """Add comparisons whose images are bytes or files below `folder`, all or none."""
+    gathering = Gathering(origin)
+    with alone(workspace), _Images(workspace, folder) as images:
+        for given in comparisons:
+            gathering.add(
+                given, images.take(given, given.image_a), images.take(given, given.image_b)
+            )
+        batch = gathering.batch()
+        if not batch.pairs:
+            raise ExchangeError("it has no pairs; expected at least one")
+        return _record(workspace, batch)
+
+
+@contextlib.contextmanager
+def _naming(file: Path) -> Iterator[None]:
+    """Let errors begin with the file's name."""
+    try:
+        yield
+    except ExchangeError as error:
+        said = str(error)
+        raise ExchangeError(said if said.startswith(str(file)) else f"{file}, {said}") from None
+
+
+class _Images:
+    """Checks images and saves them; those that are new are removed again if the import fails."""
+
+    def __init__(self, workspace: Workspace, folder: Path) -> None:
+        self._workspace = workspace
+        self._folder = folder
+        self._known: dict[str, Content] = {}
+        self._new: list[Path] = []
+
+    def __enter__(self) -> "_Images":
+        return self
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        if error is None:
+            return
+        for path in self._new:
+            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # other images are in it
+                path.parent.rmdir()
+
+    def take(self, given: ExchangedComparison, source: ImageSource) -> Content:
+        """Return what an image is, decoded the first time that it comes."""
+        try:
+            raw = read_source(source, self._folder)
+            sha256 = sha256_of(raw)
+            if sha256 not in self._known:
+                width, height = check_picture(raw)
+                self._save(raw, sha256)
+                self._known[sha256] = Content(sha256, width, height)
+        except ImageError as error:
+            raise ExchangeError(f"row {given.row}: {error}") from None
+        return self._known[sha256]
+
+    def _save(self, raw: bytes, sha256: str) -> None:
+        is_new = not self._workspace.image_path(sha256).exists()
+        self._workspace.save_image(raw)
+        if is_new:
+            self._new.append(self._workspace.image_path(sha256))
+
+
+def _record(workspace: Workspace, batch: Batch) -> Imported:
+    store = workspace.store()
+    _refuse_own_images(workspace, batch)
+    keys = {event.idempotency_key for event in store.comparison_events()}
+    known_pairs = {pair.pair_id for pair in store.pairs()}
+    new = [each for each in batch.comparisons if each.idempotency_key not in keys]
+    store.add_batch(batch)
+    kind_of = {rater.rater_id: rater.kind for rater in batch.raters}
+    kinds = [kind_of[comparison.rater_id] for comparison in new]
+    return Imported(
+        num_comparisons=len(new),
+        num_known=len(batch.comparisons) - len(new),
+        num_pairs=sum(pair.pair_id not in known_pairs for pair in batch.pairs),
+        by_kind={kind: kinds.count(kind) for kind in RaterKind if kind in kinds},
+    )
+
+
+def _refuse_own_images(workspace: Workspace, batch: Batch) -> None:
+    """Refuse what was exported here: the same comparisons would count twice."""
+    ours = {
+        image.sha256: image
+        for image in workspace.store().images()
+        if image.sampler.scheduler != IMPORTED
+    }
+    for image in batch.images:
+        if own := ours.get(image.sha256):
+            raise ExchangeError(
+                f"image {own.image_id} of it is this workspace's own, by policy {own.policy}; for"
+                " comparisons of its own pairs: `tastemaker import FILE` without --format"
+            )
+
+
+@contextlib.contextmanager
+def alone(workspace: Workspace) -> Iterator[None]:
+    """Let one import at a time into a workspace, for a failing one removes images that it added."""
+    with (workspace.root / ".import.lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise WorkspaceError(
+                f"another import into {workspace.root} is under way; wait for it to end"
+            ) from None
+        yield

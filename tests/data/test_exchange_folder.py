@@ -1,0 +1,114 @@
+"""Pairs made elsewhere: a folder of images and a table of prompts."""
+
+import io
+from pathlib import Path
+
+import PIL.Image
+import pytest
+
+from data.errors import ExchangeError
+from data.exchange.gathering import Origin
+from data.exchange.importing import import_folder
+from data.files import sha256_of
+from data.workspace import Workspace
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for place, name in enumerate("abcde"):
+        content = io.BytesIO()
+        PIL.Image.new("RGB", (4, 4), (place, 0, 0)).save(content, "PNG")
+        (folder / f"{name}.png").write_bytes(content.getvalue())
+    return folder
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Workspace:
+    return Workspace.create(tmp_path / "empty")
+
+
+def bring(workspace: Workspace, images: Path, name: str, text: str) -> list[str]:
+    """Import and return the pairs by the letters of their images, with their prompt."""
+    table = images.parent / name
+    table.write_text(text, encoding="utf-8")
+    import_folder(workspace, images, table, Origin(source="pictures"))
+    letters = {sha256_of(path): path.stem for path in images.glob("*.png")}
+    store = workspace.store()
+    hashes = {image.image_id: image.sha256 for image in store.images()}
+    texts = {prompt.prompt_id: prompt.text for prompt in store.prompts()}
+    return [
+        letters[hashes[pair.image_a]] + letters[hashes[pair.image_b]] + " " + texts[pair.prompt_id]
+        for pair in store.pairs()
+    ]
+
+
+def test_a_row_per_pair(empty: Workspace, images: Path):
+    text = "prompt,image_a,image_b,policy_a\na dog,a.png,b.png,mine\na cat,c.png,a.png,\n"
+    assert bring(empty, images, "t.csv", text) == ["ab a dog", "ca a cat"]
+    store = empty.store()
+    assert [p.name for p in store.imported_policies()] == ["imported:mine", "imported:pictures"]
+    assert store.comparison_events() == []
+    assert bring(empty, images, "t.csv", text) == ["ab a dog", "ca a cat"]
+
+
+def test_a_row_per_image_pairs_neighbours_and_an_odd_last_with_the_first(
+    empty: Workspace, images: Path
+):
+    names = [("a", "x"), ("b", "x"), ("c", "y"), ("d", "y"), ("e", "x")]
+    text = "image,prompt\n" + "".join(f"{name}.png,{prompt}\n" for name, prompt in names)
+    assert bring(empty, images, "t.csv", text) == ["ab x", "ea x", "cd y"]
+
+
+def test_a_list(empty: Workspace, images: Path):
+    text = """
+- {prompt: <b>x</b>, images: [a.png, b.png, c.png]}
+- prompt: "y"
+  images: [d.png, e.png]
+  policy: sdxl
+"""
+    assert bring(empty, images, "t.yaml", text) == ["ab <b>x</b>", "ca <b>x</b>", "de y"]
+    assert [p.name for p in empty.store().imported_policies()] == [
+        "imported:pictures", "imported:sdxl",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("t.yaml", "", "expected a list"),
+        ("t.yaml", "prompt: x", "expected a list"),
+        ("t.yaml", "- [x", "not readable as YAML"),
+        ("t.yaml", "- x", "row 1: expected `prompt`"),
+        ("t.yaml", "- {prompt: x, images: a.png}", "expected a list"),
+        ("t.yaml", "- {prompt: x, images: []}", "no pairs"),
+        ("t.yaml", "- {prompt: x, images: [a.png]}", "only image"),
+        ("t.yaml", "- {prompt: x, images: [a.png, 5]}", "expected a text, got 5"),
+        ("t.yaml", "- {prompt: yes, images: [a.png, b.png]}", "expected a text, got True"),
+        ("t.yaml", "- {prompt: x, images: [a.png, a.png]}", "both images are the same"),
+        ("t.yaml", "- {prompt: x, image: [a.png, b.png]}", "unknown column 'image'"),
+        ("t.yaml", "- {prompt: x, images: [a.png, ../t.yaml]}", "outside"),
+        ("t.csv", "prompt,image\nx,a.png\n", "only image"),
+        ("t.csv", "prompt,picture\nx,a.png\n", "unknown column 'picture'"),
+        ("t.csv", "prompt,image_a\nx,a.png\n", "no column 'image_b'"),
+        ("t.txt", "x", "expected a .csv, .yaml"),
+    ],
+)
+def test_a_wrong_table_is_refused(
+    name: str, text: str, expected: str, empty: Workspace, images: Path
+):
+    with pytest.raises(ExchangeError, match=expected) as refused:
+        bring(empty, images, name, text)
+    assert str(refused.value).startswith(str(images.parent / name))
+    assert len(str(refused.value).splitlines()) == 1
+    assert empty.store().prompts() == []
+    assert list(empty.images_dir.rglob("*")) == []
+
+
+def test_a_missing_folder_or_table_is_named(empty: Workspace, images: Path):
+    with pytest.raises(ExchangeError, match="no such folder"):
+        import_folder(empty, images / "none", images / "t.csv", Origin(source="x"))
+    for name in ("t.csv", "t.yaml"):
+        with pytest.raises(ExchangeError, match="no such file"):
+            import_folder(empty, images, images / name, Origin(source="x"))
