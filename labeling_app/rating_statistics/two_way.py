@@ -10,11 +10,12 @@ not cover less than it says, whatever the shares of the parts (Banerjee 1961, Sa
 
 It is never narrower than independent comparisons allow: where one policy always wins, residuals
 all but vanish. Resampling raters and prompts (Owen 2007's pigeonhole bootstrap) is the other way;
-with two or three raters of strong tastes its intervals cover far too rarely, these do not
+with two or three raters of strong tastes its intervals cover too rarely, these do not
 (benchmarks/results/coverage.json).
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -23,39 +24,46 @@ from labeling_app.rating_statistics.davidson import Fit, Square, Theta
 from labeling_app.rating_statistics.estimates import quantile
 
 Cluster = Int[np.ndarray, " comparisons"]
+Moves = Float[np.ndarray, "clusters theta"]
 
 
-def half_width(fit: Fit, direction: Theta, clusters: Sequence[Cluster]) -> float | None:
-    """Return half of the 95 % interval of `direction @ theta`; None where nothing varies.
+@dataclass(frozen=True, slots=True)
+class TwoWay:
+    """How far theta moves when clusters are left out, each way and crossed."""
 
-    Args:
-        fit: The fit.
-        direction: What is asked about, as coefficients of theta.
-        clusters: One or two ways of clustering; a way with a single cluster is left out.
-    """
-    ways = [_numbered(cluster) for cluster in clusters]
-    ways = [way for way in ways if way.max(initial=0) > 0]
-    if not ways:
-        return None
-    independent = float(direction @ np.linalg.solve(fit.information, direction))
-    parts = [_variance(fit, direction, way) for way in ways]
-    squares = [quantile(int(way.max()) + 1) ** 2 for way in ways]
-    both = _variance(fit, direction, _crossing(*ways)) if len(ways) == 2 else 0.0
-    less = np.maximum(np.array(parts) - both, 0)
-    # What both ways count is taken from the one or the other, whichever leaves more.
-    clustered = [
-        squares @ np.where(np.arange(len(ways)) == n, parts, less) for n in range(len(ways))
-    ]
-    return float(np.sqrt(max(*clustered, quantile() ** 2 * independent)))
+    ways: tuple[Moves, ...]
+    crossed: Moves | None
+    """None with fewer than two ways."""
+    information: Square
+
+    @classmethod
+    def of(cls, fit: Fit, clusters: Sequence[Cluster]) -> "TwoWay":
+        """Leave out each cluster of one or two ways; a way with a single cluster is no way."""
+        ways = [_numbered(cluster) for cluster in clusters]
+        ways = [way for way in ways if way.max(initial=0) > 0]
+        crossed = _moves(fit, _crossing(*ways)) if len(ways) == 2 else None
+        return cls(tuple(_moves(fit, way) for way in ways), crossed, fit.information)
+
+    def half_width(self, direction: Theta) -> float | None:
+        """Return half of the 95 % interval of `direction @ theta`; None where nothing varies."""
+        if not self.ways:
+            return None
+        parts = np.array([_variance(moves, direction) for moves in self.ways])
+        squares = np.square([quantile(len(moves)) for moves in self.ways])
+        both = 0.0 if self.crossed is None else _variance(self.crossed, direction)
+        less = np.maximum(parts - both, 0)
+        # What both ways count is taken from one of them, whichever leaves more.
+        clustered = float((squares @ less + squares * (parts - less)).max())
+        independent = float(direction @ np.linalg.solve(self.information, direction))
+        return float(np.sqrt(max(clustered, quantile() ** 2 * independent)))
 
 
-def _variance(fit: Fit, direction: Theta, cluster: Cluster) -> float:
-    moves = _moves(fit, cluster) @ direction
+def _variance(moves: Moves, direction: Theta) -> float:
     num = len(moves)
-    return float((num - 1) / num * np.square(moves).sum())
+    return float((num - 1) / num * np.square(moves @ direction).sum())
 
 
-def _moves(fit: Fit, cluster: Cluster) -> Float[np.ndarray, "clusters theta"]:
+def _moves(fit: Fit, cluster: Cluster) -> Moves:
     """Return how far theta moves when a cluster is left out, by one Newton step."""
     size = len(fit.theta)
     parts = np.zeros((cluster.max() + 1, size))

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from scipy.special import expit, logit, softmax
 
 from data.records import Aspect, Choice, Comparison, Pair
@@ -24,8 +24,8 @@ from labeling_app.rating_statistics.davidson import (
     fit,
 )
 from labeling_app.rating_statistics.estimates import Estimate
-from labeling_app.rating_statistics.outcomes import numbered, of_aspect
-from labeling_app.rating_statistics.two_way import half_width
+from labeling_app.rating_statistics.outcomes import numbered, of_aspect, outcome_of
+from labeling_app.rating_statistics.two_way import TwoWay
 
 _SEEN = {Choice.LEFT: LEFT, Choice.RIGHT: RIGHT, Choice.TIE: TIE}
 
@@ -76,29 +76,22 @@ def win_rates(
             prompt only. With one rater they always are; with one prompt, by rater only.
         prior_sd: Standard deviation of the prior on all parameters, in logits.
     """
-    shown = [_shown(comparison, pairs, policy_of) for comparison in comparisons]
-    policies = tuple(sorted({policy for left_and_right in shown for policy in left_and_right}))
-    kept = [n for n, c in enumerate(comparisons) if c.choice in _SEEN]
-    number_of = {policy: n for n, policy in enumerate(policies)}
-    left, right = (
-        np.array([number_of[shown[n][side]] for n in kept], dtype=np.int64) for side in (0, 1)
-    )
-    seen = np.array([_SEEN[comparisons[n].choice] for n in kept], dtype=np.int64)
-    raters = numbered([comparisons[n].rater_id for n in kept])
-    prompts = numbered([pairs[comparisons[n].pair_id].prompt_id for n in kept])
-    fitted = fit(design_of(left, right, len(policies)), seen, prior_sd)
-    ways = [prompts] if same_raters else [raters, prompts]
+    asked = _ask(comparisons, pairs, policy_of)
+    fitted = fit(design_of(asked.left, asked.right, len(asked.policies)), asked.seen, prior_sd)
+    spread = TwoWay.of(fitted, [asked.prompts] if same_raters else [asked.raters, asked.prompts])
     choices = [comparison.choice for comparison in comparisons]
+    num_ties = int((asked.seen == TIE).sum())
+    num_decided = len(asked.seen) - num_ties
     return WinRates(
-        policies=policies,
-        win_rates=_all_win_rates(fitted, policies, left, right, ways) if kept else {},
-        left=_left_estimate(fitted, ways, int((seen != TIE).sum())),
-        num_decided=int((seen != TIE).sum()),
-        num_ties=int((seen == TIE).sum()),
+        policies=asked.policies,
+        win_rates=_all_win_rates(fitted, asked, spread) if len(asked.seen) else {},
+        left=_left_estimate(fitted, spread, num_decided),
+        num_decided=num_decided,
+        num_ties=num_ties,
         num_both_bad=choices.count(Choice.BOTH_BAD),
         num_skips=choices.count(Choice.SKIP),
-        num_raters=len(np.unique(raters)),
-        num_prompts=len(np.unique(prompts)),
+        num_raters=len(np.unique(asked.raters)),
+        num_prompts=len(np.unique(asked.prompts)),
     )
 
 
@@ -113,57 +106,81 @@ def win_probability(theta: Theta, first: int, second: int) -> tuple[float, Theta
     return float((worth * probabilities).sum(axis=1).mean()), slopes.mean(axis=0)
 
 
-def _shown(
-    comparison: Comparison, pairs: Mapping[str, Pair], policy_of: Mapping[str, str]
-) -> tuple[str, str]:
-    """Return the policies on the left and on the right."""
-    if comparison.choice is Choice.UNDO:
-        raise ValueError(f"expected current comparisons, got the undo {comparison}")
-    pair = pairs[comparison.pair_id]
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Comparisons with an order or a tie, as numbers."""
+
+    policies: tuple[str, ...]
+    left: Seen
+    """Number of the policy on the left; `right` likewise."""
+    right: Seen
+    seen: Seen
+    raters: Seen
+    prompts: Seen
+
+
+def _ask(
+    comparisons: Sequence[Comparison], pairs: Mapping[str, Pair], policy_of: Mapping[str, str]
+) -> _Asked:
+    shown = [_shown(c, pairs[c.pair_id], policy_of) for c in comparisons]
+    policies = tuple(sorted({policy for sides in shown for policy in sides}))
+    number_of = {policy: n for n, policy in enumerate(policies)}
+    kept = [(c, sides) for c, sides in zip(comparisons, shown, strict=True) if c.choice in _SEEN]
+    return _Asked(
+        policies=policies,
+        left=_integers([number_of[left] for _, (left, _) in kept]),
+        right=_integers([number_of[right] for _, (_, right) in kept]),
+        seen=_integers([_SEEN[c.choice] for c, _ in kept]),
+        raters=numbered([c.rater_id for c, _ in kept]),
+        prompts=numbered([pairs[c.pair_id].prompt_id for c, _ in kept]),
+    )
+
+
+def _shown(comparison: Comparison, pair: Pair, policy_of: Mapping[str, str]) -> tuple[str, str]:
+    """Return the policies on the left and on the right; refuse what `outcome_of` refuses."""
+    outcome_of(comparison, pair)
+    policy_a, policy_b = policy_of[pair.image_a], policy_of[pair.image_b]
     is_a_left = comparison.shown_left == pair.image_a
-    images = (pair.image_a, pair.image_b) if is_a_left else (pair.image_b, pair.image_a)
-    return policy_of[images[0]], policy_of[images[1]]
+    return (policy_a, policy_b) if is_a_left else (policy_b, policy_a)
 
 
-def _all_win_rates(
-    fitted: Fit,
-    policies: Sequence[str],
-    left: Seen,
-    right: Seen,
-    ways: Sequence[Int[np.ndarray, " comparisons"]],
-) -> dict[tuple[str, str], Estimate]:
+def _integers(values: Sequence[int]) -> Seen:
+    return np.array(values, dtype=np.int64)
+
+
+def _all_win_rates(fitted: Fit, asked: _Asked, spread: TwoWay) -> dict[tuple[str, str], Estimate]:
     found: dict[tuple[str, str], Estimate] = {}
-    for a, first in enumerate(policies):
-        for b, second in enumerate(policies[:a]):
-            num = int((((left == a) & (right == b)) | ((left == b) & (right == a))).sum())
+    for a, first in enumerate(asked.policies):
+        for b, second in enumerate(asked.policies[:a]):
+            is_direct = (asked.left + asked.right == a + b) & (
+                abs(asked.left - asked.right) == a - b
+            )
+            num = int(is_direct.sum())
             value, slope = win_probability(fitted.theta, a, b)
-            over = _on_logit_scale(fitted, value, slope, ways, num)
+            over = _on_logit_scale(value, slope, spread, num)
             found[first, second], found[second, first] = over, _opposite(over)
     return found
 
 
-def _left_estimate(
-    fitted: Fit, ways: Sequence[Int[np.ndarray, " comparisons"]], num: int
-) -> Estimate | None:
+def _left_estimate(fitted: Fit, spread: TwoWay, num: int) -> Estimate | None:
     if not num:
         return None
     value = float(expit(fitted.theta[-2]))
     slope: Float[np.ndarray, " theta"] = np.zeros_like(fitted.theta)
     slope[-2] = value * (1 - value)
-    share = _on_logit_scale(fitted, value, slope, ways, num)
+    share = _on_logit_scale(value, slope, spread, num)
     low, high = (None if end is None else end - 0.5 for end in (share.low, share.high))
     return Estimate(share.value - 0.5, low, high, num)
 
 
 def _on_logit_scale(
-    fitted: Fit,
     value: float,
     slope: Theta,
-    ways: Sequence[Int[np.ndarray, " comparisons"]],
+    spread: TwoWay,
     num: int,
 ) -> Estimate:
     """Return a probability with an interval that is symmetric in logits, so within 0 and 1."""
-    half = half_width(fitted, slope / (value * (1 - value)), ways)
+    half = spread.half_width(slope / (value * (1 - value)))
     if half is None:
         return Estimate(value, None, None, num)
     low, high = expit(logit(value) + np.array([-half, half]))
