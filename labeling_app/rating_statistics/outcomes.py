@@ -28,7 +28,7 @@ DECIDED = (Outcome.PREFERS_A, Outcome.PREFERS_B)
 
 def of_aspect(comparisons: Iterable[Comparison], aspect: Aspect) -> list[Comparison]:
     """Return the comparisons that were asked about this aspect."""
-    return [comparison for comparison in comparisons if comparison.aspect is aspect]
+    return [comparison for comparison in comparisons if comparison.aspect == aspect]
 
 
 def outcome_of(comparison: Comparison, pair: Pair) -> Outcome | None:

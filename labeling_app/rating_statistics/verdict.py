@@ -18,7 +18,9 @@ class Thresholds:
     ties: float = 0.5
     both_bad: float = 0.5
     agreement: float = 0.6
-    """Less is worth a look; people reach about 0.65 on hard pairs, a coin 0.5."""
+    """Less is worth a look. A coin reaches 0.5, people on hard pairs about 0.65 (Xu et al. 2023):
+    of simulated coins this flags six in ten after 100 shared pairs and nearly all after 300, and of
+    people who agree in 0.58 a third after 300, so lower it where honest people agree so little."""
     gold: float = 0.8
     """Less is worth a look."""
     consistency: float = 0.6
