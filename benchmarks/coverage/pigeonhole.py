@@ -15,7 +15,7 @@ def pigeonhole_interval(
 
     Answers that are not there are nan.
 
-    Owen (2007), "The pigeonhole bootstrap", section 3.
+    Owen (2007), "The pigeonhole bootstrap".
     """
     raters, prompts = (
         generator.multinomial(num, np.full(num, 1 / num), size=NUM_RESAMPLES)

@@ -1,6 +1,6 @@
 """Bradley-Terry with ties and with a side, as likelihood of arrays, and its fit.
 
-Davidson (1970), Eq. 2.5, with the order effect of Davidson and Beaver (1977), Eq. 2.1, in logs:
+Davidson (1970) with the order effect of Davidson and Beaver (1977), in logs:
 
     P(left) : P(right) : P(tie) = exp((d + b) / 2) : exp(-(d + b) / 2) : exp(t)     d = s_l - s_r
 

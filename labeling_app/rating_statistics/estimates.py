@@ -62,7 +62,7 @@ def clustered_share(
     """Return the share `hits.sum() / weights.sum()` with an interval clustered by `cluster`.
 
     The standard error is that of leaving out one cluster after the other (MacKinnon, Nielsen and
-    Webb 2023, "Cluster-robust inference", section 4); the interval is Wilson's with as many
+    Webb 2023, "Cluster-robust inference"); the interval is Wilson's with as many
     answers as would have that error, fewer by Student's t (Korn and Graubard 1998). So it stays
     within 0 and 1, holds with few clusters, and clusters that happen to be equal are no certainty.
 

@@ -3,7 +3,7 @@
 Raters have tastes and prompts have favourites, so comparisons that share either are not
 independent. The variance of a parameter is that of leaving out one rater after the other, plus
 that of leaving out prompts, minus that of leaving out their crossings, which both count (Cameron,
-Gelbach and Miller 2011, Eq. 2.11; jackknifed as in MacKinnon, Nielsen and Webb 2024, "Jackknife
+Gelbach and Miller 2011; jackknifed as in MacKinnon, Nielsen and Webb 2024, "Jackknife
 inference with two-way clustering", each refit being one Newton step). Raters are few and prompts
 many, so each part has its own Student quantile: an interval of half width sqrt(sum t_i^2 V_i) does
 not cover less than it says, whatever the shares of the parts (Banerjee 1961, Sankhya A 23).
