@@ -148,6 +148,7 @@ def test_every_tastemaker_command_in_the_readme_exists():
         ["-m", "benchmarks.variance"],
         ["-m", "benchmarks.signal"],
         ["-m", "benchmarks.pictures"],
+        ["-m", "benchmarks.coverage"],
         ["-m", "benchmarks.iteration"],
         ["-m", "benchmarks.gpu"],
         ["-m", "benchmarks.paper"],

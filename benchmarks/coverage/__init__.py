@@ -1,0 +1,1 @@
+"""How often 95 % intervals of the statistics of rating hold the truth, on data of known truth."""
