@@ -12,6 +12,8 @@ from data.snapshot import take_snapshot
 from data.store import Store
 from data.workspace import Workspace
 
+pytestmark = pytest.mark.both_engines
+
 Python = Callable[..., subprocess.Popen[str]]
 
 RECORD = """

@@ -23,6 +23,8 @@ from data.records import (
 from data.store import Store
 from data.workspace import Workspace
 
+pytestmark = pytest.mark.both_engines
+
 Choose = Callable[..., Comparison]
 
 
