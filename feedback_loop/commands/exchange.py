@@ -18,7 +18,7 @@ def export(argv: list[str]) -> None:
         choices=("person", "simulated", "model"),
         help="only comparisons by this kind of rater (default: all, each with its kind)",
     )
-    arguments = parser.parse_args(argv)
+    arguments = parser.read(argv)
     from data.records import RaterKind
     from data.workspace import Workspace, resolve_root
     from feedback_loop.exchange import export_comparisons
@@ -32,7 +32,7 @@ def import_(argv: list[str]) -> None:
     """Read the file."""
     parser = Arguments("import", IMPORT_ABOUT)
     parser.add_argument("file", type=Path, metavar="FILE", help="file to read")
-    arguments = parser.parse_args(argv)
+    arguments = parser.read(argv)
     from data.workspace import Workspace, resolve_root
     from feedback_loop.exchange import import_comparisons
 
