@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 
 import pytest
-from postgres_server import PASSWORD, Server, missing
+from postgres_server import HAS_PSYCOPG, PASSWORD, Server
 
 from data import rows
 from data.errors import ConfigError, StoreBusy, StoreError, TastemakerError, WorkspaceError
@@ -22,7 +22,7 @@ NEWER = (
 )
 BROKEN = (*MIGRATIONS, Migration(version=NEXT, statements=("CREATE TABLE half (a INTEGER)",) * 2))
 
-needs_psycopg = pytest.mark.skipif(bool(missing()), reason=str(missing()))
+needs_psycopg = pytest.mark.skipif(not HAS_PSYCOPG, reason="needs psycopg")
 
 
 @pytest.fixture
