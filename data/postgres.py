@@ -29,7 +29,8 @@ _WRITERS = int.from_bytes(b"tastemak")
 
 _LIMITS = """SELECT set_config('lock_timeout', %s, true),
     set_config('idle_in_transaction_session_timeout', %s, true)"""
-"""The second sees to it that a writer who has gone to sleep does not keep the others waiting."""
+"""The second sees to it that a writer who has gone to sleep does not keep the others waiting: it
+is half of the first."""
 
 _FAULTS_OF_THE_DATABASE = (
     psycopg.OperationalError,
@@ -75,8 +76,8 @@ class PostgresDatabase:
         all that the others wrote.
         """
         with self._connected() as connection, connection.transaction():
-            patience = f"{max(1, round(self.patience_s * 1000))}ms"
-            connection.execute(_LIMITS, [patience, patience])
+            limits = (self.patience_s, self.patience_s / 2)
+            connection.execute(_LIMITS, [f"{round(1000 * limit)}ms" for limit in limits])
             connection.execute("SELECT pg_advisory_xact_lock(%s)", [_WRITERS])
             yield _Session(connection)
 

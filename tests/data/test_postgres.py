@@ -1,7 +1,10 @@
 """What only a store on PostgreSQL can meet: servers, passwords, other tables, another writer."""
 
 import sys
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from postgres_server import HAS_PSYCOPG, PASSWORD, Server
@@ -236,3 +239,32 @@ def test_what_goes_wrong_on_the_way_is_one_line(store: Store):
     with pytest.raises(TastemakerError, match="terminating connection"), store.writing() as mine:
         mine.execute("SELECT pg_terminate_backend(pg_backend_pid())")
     assert len(store.prompts()) == 1
+
+
+def test_a_writer_who_falls_asleep_is_cut_off(store: Store):
+    from data.postgres import PostgresDatabase
+
+    sleepy = PostgresDatabase(store.place, patience_s=0.2)
+    with pytest.raises(StoreError, match="idle-in-transaction"), sleepy.writing() as connection:
+        time.sleep(0.5)
+        connection.execute("DELETE FROM prompts")
+    assert len(store.prompts()) == 1
+
+
+def test_several_may_make_the_store_at_once(empty: str, tmp_path: Path):
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(Workspace.create, [tmp_path / "w"] * 4))
+    assert {workspace.store().schema_version() for workspace in made} == {SCHEMA_VERSION}
+
+
+def test_stores_may_share_a_database_in_schemas_of_their_own(
+    empty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    Workspace.create(tmp_path / "public").store().add_prompts([Prompt.new("x")])
+    with engine_of(tmp_path).writing() as connection:
+        connection.execute("CREATE SCHEMA mine")
+    monkeypatch.setenv(STORE_VARIABLE, f"{empty}&options=-csearch_path%3Dmine")
+    Workspace.create(tmp_path / "mine")
+    monkeypatch.delenv(STORE_VARIABLE)
+    counted = [len(Workspace.open(tmp_path / n).store().prompts()) for n in ("public", "mine")]
+    assert counted == [1, 0]
