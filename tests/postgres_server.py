@@ -14,7 +14,7 @@ from typing import Any
 USER, PASSWORD = "tastemaker", "taste/me@1?"
 _DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name))
 _ON_PATH = shutil.which("initdb")
-BIN = Path(_ON_PATH).parent if _ON_PATH else next(reversed(_DEBIAN), None)
+BIN = Path(_ON_PATH).resolve().parent if _ON_PATH else next(reversed(_DEBIAN), None)
 HAS_PSYCOPG = importlib.util.find_spec("psycopg") is not None
 _UNPRIVILEGED = ("postgres", "nobody")
 

@@ -245,9 +245,14 @@ def test_a_writer_who_falls_asleep_is_cut_off(store: Store):
     from data.postgres import PostgresDatabase
 
     sleepy = PostgresDatabase(store.place, patience_s=0.2)
-    with pytest.raises(StoreError, match="idle-in-transaction"), sleepy.writing() as connection:
-        time.sleep(0.5)
-        connection.execute("DELETE FROM prompts")
+
+    def fall_asleep() -> None:
+        with sleepy.writing() as connection:
+            time.sleep(0.5)
+            connection.execute("DELETE FROM prompts")
+
+    with pytest.raises(StoreError, match="idle-in-transaction"):
+        fall_asleep()
     assert len(store.prompts()) == 1
 
 
