@@ -80,6 +80,9 @@ KEYS = {
 _INDEXES = (
     *(f"CREATE UNIQUE INDEX ON {table} ({columns})" for table, columns in KEYS.items()),
     *(f"CREATE UNIQUE INDEX ON {table} (ordinal)" for table in (*KEYS, "rounds")),
+    # What a writer looks up while the others wait: the rater's standing comparison on a pair.
+    "CREATE INDEX ON comparisons (rater_id, pair_id)",
+    "CREATE INDEX ON comparisons (supersedes) WHERE supersedes IS NOT NULL",
 )
 
 # What raters hold true now: no undo, and nothing that a later event replaced or withdrew.
