@@ -41,12 +41,16 @@ def engine_of(root: Path) -> Engine:
     return DuckDBFile(root / FILE_NAME) if url is None else _database(url)
 
 
+def has_store(root: Path) -> bool:
+    """Say whether the workspace has a store of its own already."""
+    return (root / FILE_NAME).exists() or _path(root).exists()
+
+
 def check_same(root: Path, engine: Engine) -> None:
     """Raise `WorkspaceError` if the workspace has another store already."""
     url = _remembered(root)
     known = _database(url) if url else DuckDBFile(root / FILE_NAME)
-    is_there = url is not None or (root / FILE_NAME).exists()
-    if is_there and known.place != engine.place:
+    if has_store(root) and known.place != engine.place:
         raise WorkspaceError(
             f"{root} has its store in {known.place}, not in {engine.place}; choose another folder"
             " with --workspace"

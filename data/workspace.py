@@ -6,7 +6,7 @@ from pathlib import Path
 from data.errors import ImageError, WorkspaceError
 from data.files import sha256_of, write_atomically
 from data.store import Store
-from data.store_address import FILE_NAME, check_same, engine_of, remember
+from data.store_address import FILE_NAME, check_same, engine_of, has_store, remember
 
 WORKSPACE_VARIABLE = "TASTEMAKER_WORKSPACE"
 DEFAULT_ROOT = Path("workspace")
@@ -29,7 +29,12 @@ class Workspace:
         if root.exists() and not root.is_dir():
             raise WorkspaceError(f"{root} is a file; choose a folder for the workspace")
         check_same(root, engine)
-        Store.create(engine)
+        store = Store.create(engine)
+        if not has_store(root) and store.policies():
+            raise WorkspaceError(
+                f"{store.place} is another workspace's store; name that workspace's folder with"
+                " --workspace, or choose an empty database"
+            )
         remember(root, engine)
         for folder in (
             workspace.images_dir,

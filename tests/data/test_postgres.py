@@ -89,6 +89,15 @@ def test_another_store_than_its_own_is_refused_when_made_and_used_when_asked(
     assert workspace.store().pairs() == []
 
 
+def test_a_database_of_another_workspace_is_refused(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv(STORE_VARIABLE, store.place)
+    with pytest.raises(WorkspaceError, match="another workspace's store"):
+        Workspace.create(tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
 def test_other_tables_are_left_alone(empty: str, workspace: Workspace):
     engine = engine_of(workspace.root)
     with engine.writing() as connection:
