@@ -1,9 +1,13 @@
 """The store's schema as ordered migrations, each in a transaction of its own.
 
-Tables are append-only and have no index: duplicates are kept out by a look at the keys in the one
-transaction that may write. `ordinal` counts a table's rows in order of arrival.
+Tables are append-only; duplicates are kept out by a look at the keys in the one transaction that
+may write. In DuckDB they have no index. `ordinal` counts a table's rows in order of arrival.
+
+The statements are DuckDB's. PostgreSQL runs the same with its own names of the types, has a unique
+index on every key, and says in other words what its SQL cannot say.
 """
 
+import re
 from dataclasses import dataclass
 
 
@@ -13,6 +17,17 @@ class Migration:
 
     version: int
     statements: tuple[str, ...]
+    on_postgresql: tuple[str, ...] | None = None
+    """What PostgreSQL runs instead, where it is more than another name of a type."""
+
+    def in_postgresql(self) -> list[str]:
+        """Return the statements with PostgreSQL's types: text is compared byte by byte there too.
+
+        So that both databases sort alike, in whatever language the server was set up.
+        """
+        types = {"VARCHAR": 'VARCHAR COLLATE "C"', "DOUBLE": "DOUBLE PRECISION"}
+        statements = self.statements if self.on_postgresql is None else self.on_postgresql
+        return [re.sub(r"\b(VARCHAR|DOUBLE)\b", lambda m: types[m[0]], s) for s in statements]
 
 
 _TABLES = (
@@ -50,13 +65,35 @@ _TABLES = (
         detail VARCHAR NOT NULL, created_at TIMESTAMP NOT NULL)""",
 )
 
-_VIEWS = (
-    # What raters hold true now: no undo, and nothing that a later event replaced or withdrew.
-    """CREATE VIEW current_comparisons AS
+KEYS = {
+    "prompts": "prompt_id, prompt_set",
+    "policies": "name",
+    "images": "image_id",
+    "pairs": "pair_id",
+    "raters": "rater_id",
+    "comparisons": "idempotency_key",
+    "reward_models": "name",
+    "runs": "run_id, status",
+}
+"""The columns by which two rows of a table are the same."""
+
+_INDEXES = (
+    *(f"CREATE UNIQUE INDEX ON {table} ({columns})" for table, columns in KEYS.items()),
+    *(f"CREATE UNIQUE INDEX ON {table} (ordinal)" for table in (*KEYS, "rounds")),
+    # What a writer looks up while the others wait: the rater's standing comparison on a pair.
+    "CREATE INDEX ON comparisons (rater_id, pair_id)",
+    "CREATE INDEX ON comparisons (supersedes) WHERE supersedes IS NOT NULL",
+)
+
+# What raters hold true now: no undo, and nothing that a later event replaced or withdrew.
+_CURRENT_COMPARISONS = """CREATE VIEW current_comparisons AS
         SELECT comparisons.*, pairs.round, raters.kind
         FROM comparisons JOIN pairs USING (pair_id) JOIN raters USING (rater_id)
         WHERE choice <> 'undo' AND comparison_id NOT IN
-            (SELECT supersedes FROM comparisons WHERE supersedes IS NOT NULL)""",
+            (SELECT supersedes FROM comparisons WHERE supersedes IS NOT NULL)"""
+
+_VIEWS = (
+    _CURRENT_COMPARISONS,
     """CREATE VIEW current_runs AS
         SELECT * FROM runs QUALIFY row_number() OVER
             (PARTITION BY run_id ORDER BY ordinal DESC) = 1""",
@@ -71,10 +108,24 @@ _ASSIGNMENT = (
         rater_id VARCHAR NOT NULL, until TIMESTAMP NOT NULL, created_at TIMESTAMP NOT NULL)""",
 )
 
+_LEASE_INDEXES = (
+    "CREATE UNIQUE INDEX ON leases (ordinal)",
+    "CREATE INDEX ON leases (pair_id, rater_id)",
+)
+
+_VIEWS_WITHOUT_QUALIFY = (
+    _CURRENT_COMPARISONS,
+    """CREATE VIEW current_runs AS
+        SELECT * FROM runs WHERE ordinal IN (SELECT max(ordinal) FROM runs GROUP BY run_id)""",
+    """CREATE VIEW distinct_prompts AS
+        SELECT * FROM prompts WHERE ordinal IN
+            (SELECT min(ordinal) FROM prompts GROUP BY prompt_id)""",
+)
+
 MIGRATIONS = (
-    Migration(version=1, statements=_TABLES),
-    Migration(version=2, statements=_VIEWS),
-    Migration(version=3, statements=_ASSIGNMENT),
+    Migration(version=1, statements=_TABLES, on_postgresql=(*_TABLES, *_INDEXES)),
+    Migration(version=2, statements=_VIEWS, on_postgresql=_VIEWS_WITHOUT_QUALIFY),
+    Migration(version=3, statements=_ASSIGNMENT, on_postgresql=(*_ASSIGNMENT, *_LEASE_INDEXES)),
 )
 
 SCHEMA_VERSION = MIGRATIONS[-1].version

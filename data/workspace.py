@@ -3,11 +3,11 @@
 import os
 from pathlib import Path
 
-from data.duckdb_file import DuckDBFile
 from data.errors import ImageError, WorkspaceError
 from data.files import sha256_of, write_atomically
 from data.image_files import SUFFIX_OF_MEDIA_TYPE, check_whole
 from data.store import Store
+from data.store_address import FILE_NAME, check_same, engine_of, has_store, remember
 
 WORKSPACE_VARIABLE = "TASTEMAKER_WORKSPACE"
 DEFAULT_ROOT = Path("workspace")
@@ -23,10 +23,17 @@ class Workspace:
     @classmethod
     def create(cls, root: Path) -> "Workspace":
         """Make a workspace with an empty store, or open the one that is there."""
-        workspace = cls(root)
+        workspace, engine = cls(root), engine_of(root)
         if root.exists() and not root.is_dir():
             raise WorkspaceError(f"{root} is a file; choose a folder for the workspace")
-        Store.create(DuckDBFile(workspace.store_path))
+        check_same(root, engine)
+        store = Store.create(engine)
+        if not has_store(root) and store.policies():
+            raise WorkspaceError(
+                f"{store.place} is another workspace's store; name that workspace's folder with"
+                " --workspace, or choose an empty database"
+            )
+        remember(root, engine)
         for folder in (
             workspace.images_dir,
             workspace.snapshots,
@@ -42,7 +49,7 @@ class Workspace:
     def open(cls, root: Path) -> "Workspace":
         """Open an existing workspace or raise `WorkspaceError`; an older store is migrated."""
         workspace = cls(root)
-        if not workspace.store_path.is_file():
+        if not (workspace.images_dir.is_dir() or workspace.store_path.is_file()):
             raise WorkspaceError(
                 f"no workspace at {root}; make one with `tastemaker init --workspace {root}`"
             )
@@ -51,8 +58,8 @@ class Workspace:
 
     @property
     def store_path(self) -> Path:
-        """The DuckDB file."""
-        return self.root / "preferences.duckdb"
+        """The DuckDB file, where the store is one."""
+        return self.root / FILE_NAME
 
     @property
     def config_path(self) -> Path:
@@ -91,7 +98,7 @@ class Workspace:
 
     def store(self) -> Store:
         """Open the store: see `Store.open`."""
-        return Store.open(DuckDBFile(self.store_path))
+        return Store.open(engine_of(self.root))
 
     def image_path(self, sha256: str) -> Path:
         """Return where the image of that hash lies; a missing one is expected as a PNG."""

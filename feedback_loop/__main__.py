@@ -74,7 +74,8 @@ def _help() -> str:
             *lines,
             "",
             "tastemaker COMMAND --help says what a command can be told.",
-            "Every command takes --workspace FOLDER (default: ./workspace).",
+            "Every command takes --workspace FOLDER (default: ./workspace), and --store URL for a",
+            "workspace whose store is on PostgreSQL.",
             "",
         ]
     )

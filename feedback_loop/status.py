@@ -19,6 +19,7 @@ def say_status(workspace: Workspace) -> None:
     at = position(events)
     lines = [
         ("workspace", str(workspace.root)),
+        ("store", store.place),
         ("prompts", _prompts(store)),
         ("policies", " -> ".join(policy.name for policy in policies) or "none"),
         ("images", _images(store)),

@@ -10,7 +10,7 @@ def main(argv: list[str]) -> None:
     parser = Arguments("compare", ABOUT)
     parser.add_argument("first", metavar="A", help="name of a policy")
     parser.add_argument("second", metavar="B", help="name of another policy")
-    arguments = parser.parse_args(argv)
+    arguments = parser.read(argv)
     from data.workspace import resolve_root
     from feedback_loop.comparing import compare_policies
     from feedback_loop.loop import open_loop

@@ -30,7 +30,7 @@ def export(argv: list[str]) -> None:
         choices=_KINDS,
         help="only comparisons by this kind of rater (default: all, each with its kind)",
     )
-    arguments = parser.parse_args(argv)
+    arguments = parser.read(argv)
     if (arguments.format is None) != (arguments.out is None) or (
         (arguments.file is None) == (arguments.out is None)
     ):
@@ -72,7 +72,7 @@ def import_(argv: list[str]) -> None:
     parser.add_argument(
         "--source", metavar="NAME", help="of nameless models and raters (default: the format)"
     )
-    arguments = parser.parse_args(argv)
+    arguments = parser.read(argv)
     _check_import(arguments)
     _import(arguments)
 

@@ -15,4 +15,6 @@ def main(argv: list[str]) -> None:
     loop = create_loop(options.root, options.config)
     say(f"workspace {loop.workspace.root}: {len(loop.prompts())} prompts, policy base")
     say(f"settings: {loop.workspace.config_path}")
+    if not loop.workspace.store_path.exists():
+        say(f"store: {loop.store.place} (no password is kept: set PGPASSWORD or write ~/.pgpass)")
     say(f"next: {hint(loop.workspace, 'round')}, or {hint(loop.workspace, 'generate')}")

@@ -19,7 +19,7 @@ def main(argv: list[str]) -> None:
         default=DEFAULT_ADDRESS,
         help="address to listen on (default: %(default)s, which only this machine reaches)",
     )
-    arguments = parser.parse_args(argv)
+    arguments = parser.read(argv)
     from data.workspace import resolve_root
 
     root, port, address = resolve_root(arguments.workspace), arguments.port, arguments.address

@@ -10,7 +10,7 @@ def main(argv: list[str]) -> None:
     parser = Arguments("provenance", ABOUT)
     parser.add_argument("what", metavar="POLICY_OR_IMAGE", help="a policy's name or an image's id")
     parser.add_argument("--comparisons", action="store_true", help="list every single comparison")
-    arguments = parser.parse_args(argv)
+    arguments = parser.read(argv)
     from data.workspace import Workspace, resolve_root
     from feedback_loop.provenance import say_provenance
 

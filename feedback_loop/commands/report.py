@@ -12,7 +12,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument(
         "--measure", action="store_true", help="measure all policies again before it is written"
     )
-    arguments = parser.parse_args(argv)
+    arguments = parser.read(argv)
     from data.workspace import resolve_root
     from feedback_loop.loop import open_loop
     from feedback_loop.measure import measure

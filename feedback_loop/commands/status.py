@@ -7,7 +7,7 @@ ABOUT = "Say where a workspace stands: what there is, who compared, and what com
 
 def main(argv: list[str]) -> None:
     """Print it."""
-    arguments = Arguments("status", ABOUT).parse_args(argv)
+    arguments = Arguments("status", ABOUT).read(argv)
     from data.workspace import Workspace, resolve_root
     from feedback_loop.status import say_status
 

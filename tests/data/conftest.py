@@ -7,11 +7,14 @@ import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+from postgres_server import Server
 
 from data.records import Choice, Comparison, Image, Pair, Policy, Prompt, Rater, RaterKind, Sampler
 from data.store import Store
+from data.store_address import STORE_VARIABLE, engine_of
 from data.workspace import Workspace
 
 SAMPLER = Sampler(scheduler="ddim", num_steps=20, guidance=5.0, eta=1.0, width=1, height=1)
@@ -64,6 +67,18 @@ def fill(workspace: Workspace, num_pairs: int = 6, round_number: int = 1) -> Non
     )
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what is marked so on both databases."""
+    if metafunc.definition.get_closest_marker("both_engines") and "engine" in metafunc.fixturenames:
+        metafunc.parametrize("engine", ["duckdb", "postgresql"], indirect=True)
+
+
+@pytest.fixture
+def engine(request: pytest.FixtureRequest) -> str:
+    """Name of the database under the store."""
+    return getattr(request, "param", "duckdb")
+
+
 @pytest.fixture(scope="session")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     made = Workspace.create(tmp_path_factory.mktemp("filled") / "workspace")
@@ -71,10 +86,29 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return made
 
 
+@pytest.fixture(scope="session")
+def filled_database(postgres: Server, filled: Workspace) -> str:
+    """Name of a database that a filled store is in."""
+    url = postgres.make()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(STORE_VARIABLE, url)
+        Store.create(engine_of(filled.root))
+        fill(filled)
+    return urlsplit(url).path[1:]
+
+
 @pytest.fixture
-def workspace(filled: Workspace, tmp_path: Path) -> Workspace:
-    shutil.copytree(filled.root, tmp_path / "workspace")
-    return Workspace(tmp_path / "workspace")
+def workspace(
+    engine: str, filled: Workspace, tmp_path: Path, request: pytest.FixtureRequest
+) -> Workspace:
+    root = tmp_path / "workspace"
+    shutil.copytree(filled.root, root)
+    if engine == "postgresql":
+        database = request.getfixturevalue("filled_database")
+        url = request.getfixturevalue("postgres").make(template=database)
+        (root / "preferences.duckdb").unlink()
+        (root / "store.yaml").write_text(f"url: {url}")
+    return Workspace(root)
 
 
 @pytest.fixture

@@ -12,6 +12,11 @@ from data.snapshot import take_snapshot
 from data.store import Store
 from data.workspace import Workspace
 
+WRITERS = ((0, 10_000), (1, 15), (2, 15))
+"""Raters, and how many comparisons each records."""
+
+pytestmark = pytest.mark.both_engines
+
 Python = Callable[..., subprocess.Popen[str]]
 
 RECORD = """
@@ -75,6 +80,28 @@ def test_a_killed_writer_loses_nothing_it_had_acknowledged(
     assert again.communicate()[1] == ""
     events = workspace.store().comparison_events()
     assert [e.idempotency_key for e in events] == [f"killed {i}" for i in range(len(events))]
+
+
+def test_one_of_several_writers_is_killed_and_the_others_go_on(
+    workspace: Workspace, python: Python
+):
+    doomed, *others = [python(RECORD, workspace.root, f"rater {i}", n) for i, n in WRITERS]
+    assert doomed.stdout is not None
+    said = [doomed.stdout.readline() for _ in range(3)]
+    doomed.kill()
+    read = workspace.store().comparison_events()
+    acknowledged = {line.strip() for line in (*said, *doomed.communicate()[0].splitlines())}
+    for writer in others:
+        out, complaint = writer.communicate()
+        assert complaint == ""
+        acknowledged |= set(out.splitlines())
+    events = workspace.store().comparison_events()
+    assert events[: len(read)] == read  # nothing came in before what was there already
+    keys = [event.idempotency_key for event in events]
+    assert len(set(keys)) == len(keys)
+    assert len(acknowledged) >= 33
+    assert acknowledged <= set(keys)
+    assert len(keys) <= len(acknowledged) + 1
 
 
 def test_a_killed_writer_in_the_middle_of_a_transaction_leaves_no_trace(

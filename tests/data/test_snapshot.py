@@ -11,6 +11,8 @@ from data.snapshot import Snapshot, take_snapshot
 from data.store import Store
 from data.workspace import Workspace
 
+pytestmark = pytest.mark.both_engines
+
 Choose = Callable[..., Comparison]
 
 

@@ -24,6 +24,8 @@ from data.records import (
 from data.store import Batch, Store
 from data.workspace import Workspace
 
+pytestmark = pytest.mark.both_engines
+
 Choose = Callable[..., Comparison]
 
 

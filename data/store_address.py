@@ -1,0 +1,87 @@
+"""Where a workspace's store is: a DuckDB file in its folder, or a PostgreSQL database elsewhere.
+
+The database is the one that `--store` or $TASTEMAKER_STORE names, else the one in the workspace's
+`store.yaml`, which `tastemaker init` writes without the password.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from data.duckdb_file import DuckDBFile
+from data.engine import Engine
+from data.errors import ConfigError, StoreError, WorkspaceError
+from data.files import write_atomically
+from data.strict_yaml import read_mapping, structure
+
+STORE_VARIABLE = "TASTEMAKER_STORE"
+FILE_NAME = "preferences.duckdb"
+
+_SCHEMES = ("postgresql://", "postgres://")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoreAddress:
+    """What `store.yaml` says."""
+
+    url: str
+
+
+def choose_store(url: str | None) -> None:
+    """Let this process, and those that it starts, use the database of that URL, if there is one."""
+    if url is not None:
+        os.environ[STORE_VARIABLE] = url
+
+
+def engine_of(root: Path) -> Engine:
+    """Return the engine of a workspace's store; nothing is opened yet."""
+    url = os.environ.get(STORE_VARIABLE) or _remembered(root)
+    return DuckDBFile(root / FILE_NAME) if url is None else _database(url)
+
+
+def has_store(root: Path) -> bool:
+    """Say whether the workspace has a store of its own already."""
+    return (root / FILE_NAME).exists() or _path(root).exists()
+
+
+def check_same(root: Path, engine: Engine) -> None:
+    """Raise `WorkspaceError` if the workspace has another store already."""
+    url = _remembered(root)
+    known = _database(url) if url else DuckDBFile(root / FILE_NAME)
+    if has_store(root) and known.place != engine.place:
+        raise WorkspaceError(
+            f"{root} has its store in {known.place}, not in {engine.place}; choose another folder"
+            " with --workspace"
+        )
+
+
+def remember(root: Path, engine: Engine) -> None:
+    """Write down where the store is, without the password, if it is not in the workspace."""
+    if not isinstance(engine, DuckDBFile):
+        write_atomically(_path(root), yaml.safe_dump({"url": engine.place}))
+
+
+def _remembered(root: Path) -> str | None:
+    path = _path(root)
+    return structure(StoreAddress, read_mapping(path), path).url if path.is_file() else None
+
+
+def _path(root: Path) -> Path:
+    return root / "store.yaml"
+
+
+def _database(url: str) -> Engine:
+    if not url.startswith(_SCHEMES):
+        raise ConfigError(
+            "the store's URL is not PostgreSQL's; expected postgresql://user@host:5432/database"
+        )
+    try:
+        from data.postgres import PostgresDatabase
+    except ImportError:
+        raise StoreError(
+            "a store on PostgreSQL needs psycopg, which is not installed; "
+            "run `pip install 'tastemaker[postgresql]'`"
+        ) from None
+    return PostgresDatabase(url)
