@@ -36,7 +36,7 @@ def test_raters_at_two_apps_share_their_pairs(
     with monkeypatch.context() as patch:
         patch.setenv(STORE_VARIABLE, postgres.make())
         workspace = Workspace.create(tmp_path / "shared")
-    add_round(workspace, 5)
+    add_round(workspace, 20)
     words = [sys.executable, "-c", RATE]
     apps = [
         subprocess.Popen(
@@ -47,6 +47,7 @@ def test_raters_at_two_apps_share_their_pairs(
     assert [app.communicate(timeout=60)[1] for app in apps] == ["", ""]
     comparisons = workspace.store().comparisons(kind=RaterKind.PERSON)
     asked = {(comparison.rater_id, comparison.pair_id) for comparison in comparisons}
-    assert len(asked) == len(comparisons) == 10
+    assert {pair_id for _, pair_id in asked} == {p.pair_id for p in workspace.store().pairs()}
+    assert len(asked) == len(comparisons) == 20  # one seat each, whichever app it was
     names = {Rater.new(name, RaterKind.PERSON).rater_id for name in ("Ada", "Grace")}
     assert {rater_id for rater_id, _ in asked} == names
