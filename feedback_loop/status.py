@@ -26,12 +26,28 @@ def say_status(workspace: Workspace) -> None:
         ("pairs", _pairs(store)),
         ("comparisons", _comparisons(store)),
         ("choices", _choices(store)),
+        *_rating(store),
         ("reward models", _reward_models(store.reward_models())),
         ("rounds", _rounds(events, at)),
         ("next", _next(workspace, at) if policies else hint(workspace, "init")),
     ]
     for name, value in lines:
         say(f"{name:<14}{value}")
+
+
+def _rating(store: Store) -> list[tuple[str, str]]:
+    """Say how people rate the newest round, once they do."""
+    if not store.counts().by_kind[RaterKind.PERSON]:
+        return []
+    from labeling_app.rating_report import report_on
+    from labeling_app.rating_words import agreement_words, rater_words, side_words
+
+    report = report_on(store)
+    return [
+        ("raters", "; ".join(rater_words(line) for line in report.raters) or "none in this round"),
+        ("agreement", agreement_words(report)),
+        ("left side", side_words(report)),
+    ]
 
 
 def _prompts(store: Store) -> str:

@@ -4,6 +4,7 @@
 
     [tastemaker]
     raters = ["ada@example.org", "@lab.example.org"]   # if none, everyone who can log in
+    admins = ["ada@example.org"]                       # who see how each rater rates
 
 Streamlit's login guards the pages alone, so the addresses of images carry a key (`image_keys`).
 """
@@ -35,13 +36,27 @@ def account() -> str | None:
 
 def is_welcome(name: str) -> bool:
     """Say whether an account is among those who may rate."""
-    listed = _secrets().get("tastemaker", {}).get("raters")
+    listed = _listed("raters")
+    return listed is None or _is_among(name, listed)
+
+
+def is_admin(name: str) -> bool:
+    """Say whether someone may see how others rate; on a laptop everyone may."""
+    return not is_login_required() or _is_among(name, _listed("admins") or [])
+
+
+def _listed(which: str) -> list[str] | None:
+    listed = _secrets().get("tastemaker", {}).get(which)
     if listed is None:
-        return True
+        return None
     if isinstance(listed, str) or not isinstance(listed, Sequence):
-        raise ConfigError(f"secrets: expected tastemaker.raters to be a list, got {listed!r}")
-    wanted = name.casefold()
-    entries = [str(entry).casefold() for entry in cast(Sequence[object], listed)]
+        raise ConfigError(f"secrets: expected tastemaker.{which} to be a list, got {listed!r}")
+    return [str(entry) for entry in cast(Sequence[object], listed)]
+
+
+def _is_among(name: str, listed: list[str]) -> bool:
+    """An entry is a whole account, or with @ in front all of a domain."""
+    wanted, entries = name.casefold(), [entry.casefold() for entry in listed]
     return any(wanted.endswith(e) if e.startswith("@") else wanted == e for e in entries)
 
 

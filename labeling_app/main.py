@@ -8,8 +8,9 @@ import sys
 import streamlit as st
 
 from data.errors import TastemakerError
+from data.records import Rater
 from data.workspace import Workspace
-from labeling_app import access, frame, login_page, rate_page, session, start_page
+from labeling_app import access, frame, login_page, progress_page, rate_page, session, start_page
 from labeling_app.settings import workspace_root
 
 
@@ -28,10 +29,25 @@ def main() -> None:
             start = st.Page(first, title="Start", url_path="start")
             st.navigation([start], position="hidden").run()
         else:
-            rate = st.Page(lambda: rate_page.show(workspace, rater), title="Rate", url_path="rate")
-            st.navigation([rate], position="hidden").run()
+            _show_pages(workspace, rater)
     except TastemakerError as error:
         frame.show_problem(error)
+
+
+def _show_pages(workspace: Workspace, rater: Rater) -> None:
+    def rate() -> None:
+        rate_page.show(workspace, rater, on_progress=lambda: st.switch_page(progress_shown))
+
+    def progress() -> None:
+        progress_page.show(
+            workspace.store(),
+            is_admin=access.is_admin(rater.name),
+            on_back=lambda: st.switch_page(rate_shown),
+        )
+
+    rate_shown = st.Page(rate, title="Rate", url_path="rate", default=True)
+    progress_shown = st.Page(progress, title="Progress", url_path="progress")
+    st.navigation([rate_shown, progress_shown], position="hidden").run()
 
 
 main()

@@ -1,5 +1,7 @@
 """The rate page: one pair after another, until nothing is left to compare."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from data.errors import TastemakerError
@@ -24,15 +26,17 @@ _SAID = {
 }
 
 
-def show(workspace: Workspace, rater: Rater) -> None:
+def show(workspace: Workspace, rater: Rater, *, on_progress: Callable[[], None]) -> None:
     """Show the pair on the rater's desk; a press draws only the stage anew."""
-    _pairs(workspace, desk_of(workspace.store(), rater))
+    _pairs(workspace, desk_of(workspace.store(), rater), on_progress)
 
 
 @st.fragment
-def _pairs(workspace: Workspace, desk: Desk) -> None:
+def _pairs(workspace: Workspace, desk: Desk, on_progress: Callable[[], None]) -> None:
     if st.session_state.pop("whole_page", False):
         st.rerun()
+    if st.session_state.pop("to_progress", False):
+        on_progress()
     try:
         view = desk.view()
         data = stage_data(
@@ -42,7 +46,13 @@ def _pairs(workspace: Workspace, desk: Desk) -> None:
             notice=st.session_state.get("notice", ""),
             answer=st.session_state.get("answer", 0),
         )
-        show_stage(data, on_press=lambda: _press(desk), on_leave=_leave, on_again=_look_again)
+        show_stage(
+            data,
+            on_press=lambda: _press(desk),
+            on_leave=_leave,
+            on_again=_look_again,
+            on_progress=_look_at_progress,
+        )
         desk.refill()
     except TastemakerError as error:
         frame.show_problem(error)
@@ -69,3 +79,7 @@ def _leave() -> None:
 
 def _look_again() -> None:
     st.session_state["whole_page"] = True
+
+
+def _look_at_progress() -> None:
+    st.session_state["to_progress"] = True

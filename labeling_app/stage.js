@@ -10,6 +10,7 @@ const SKELETON = `
     <div class="track" role="progressbar" aria-label="Pairs answered in this round"><div></div></div>
     <div class="figures"></div>
     <div class="tools">
+      <button class="progress" type="button">Progress</button>
       <button class="flip" type="button" aria-pressed="false">Flip&ensp;<kbd>F</kbd></button>
       <button class="pixels" type="button"></button>
       <button class="help" type="button" aria-haspopup="dialog">Keys&ensp;<kbd>?</kbd></button>
@@ -106,6 +107,7 @@ class Stage {
     this.onClick(this.find(".flip"), () => this.look(this.loupe.isFlipping ? "escape" : "flip"));
     this.onClick(this.find(".leave"), () => this.send("leave", true));
     this.onClick(this.find(".again"), () => this.send("again", true));
+    this.onClick(this.find(".progress"), () => this.send("progress", true));
     this.onClick(this.find(".help"), () => this.find("dialog").showModal());
     this.onClick(this.find(".pixels"), () => {
       localStorage.setItem(PIXELS, this.isSharp() ? "smooth" : "sharp");

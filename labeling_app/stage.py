@@ -66,6 +66,7 @@ def show_stage(
     on_press: Callable[[], None],
     on_leave: Callable[[], None],
     on_again: Callable[[], None],
+    on_progress: Callable[[], None],
 ) -> None:
     """Put the stage on the page; what was pressed arrives as `st.session_state[KEY]["press"]`."""
     _component()(
@@ -74,6 +75,7 @@ def show_stage(
         on_press_change=on_press,
         on_leave_change=on_leave,
         on_again_change=on_again,
+        on_progress_change=on_progress,
     )
 
 

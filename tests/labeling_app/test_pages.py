@@ -248,3 +248,16 @@ sys.exit(f"imported {{heavy}}" if heavy else 0)
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_the_progress_page_and_back(served: Workspace, ada: Rater):
+    page = Page(rater="Ada")
+    page.press("left")
+    page.send("progress", True)
+    assert "Round 1" in [header.value for header in page.app.subheader]
+    assert "1 of 5 answers are there" in str(page.app.get("progress")[0].proto)
+    (raters,) = page.app.dataframe
+    assert raters.value["rater"].tolist() == ["Ada"]
+    page.app.button[0].click()
+    page.run()
+    assert page.data["rater"] == "Ada"

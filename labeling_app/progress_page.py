@@ -1,0 +1,83 @@
+"""The progress page: how far the round is, how far people agree, and how each of them rates."""
+
+from collections.abc import Callable
+
+import pandas as pd
+import streamlit as st
+
+from data.errors import TastemakerError
+from data.store import Store
+from labeling_app import frame
+from labeling_app.rating_report import RaterLine, RatingReport, report_on
+from labeling_app.rating_words import agreement_words, share_words, side_words
+
+
+def show(store: Store, *, is_admin: bool, on_back: Callable[[], None]) -> None:
+    """Show the newest round; who rates how is for admins."""
+    with st.container(key="progress"):
+        try:
+            report = report_on(store)
+        except TastemakerError as error:
+            frame.show_problem(error)
+            return
+        _head(report, on_back)
+        if not report.raters:
+            st.write("Nobody has compared a pair of this round yet.")
+            return
+        _figures(report)
+        if is_admin:
+            _hours(report)
+            _raters(report.raters)
+
+
+def _head(report: RatingReport, on_back: Callable[[], None]) -> None:
+    with st.container(horizontal=True, horizontal_alignment="distribute"):
+        st.subheader(f"Round {report.round}", anchor=False)
+        if st.button("Back to the pairs", icon=":material/arrow_back:"):
+            on_back()
+    share = report.num_answered / report.num_seats if report.num_seats else 0.0
+    said = f"{report.num_answered} of {report.num_seats} answers are there"
+    st.progress(min(1.0, share), text=said)
+
+
+def _figures(report: RatingReport) -> None:
+    st.table(
+        {
+            "Agreement": agreement_words(report),
+            "Left side": side_words(report),
+            "Choices": ", ".join(
+                f"{count} {choice.replace('_', ' ')}"
+                for choice, count in report.num_by_choice.items()
+            ),
+        },
+        border="horizontal",
+    )
+
+
+def _hours(report: RatingReport) -> None:
+    st.caption("Answers by the hour")
+    rows = [
+        {"hour": f"{hour:%m-%d %H:00}", "rater": name, "answers": count}
+        for (hour, name), count in report.by_hour.items()
+    ]
+    st.bar_chart(pd.DataFrame(rows), x="hour", y="answers", color="rater", height=220)
+
+
+def _raters(lines: list[RaterLine]) -> None:
+    st.caption("Raters")
+    st.dataframe(pd.DataFrame([_row(line) for line in lines]), hide_index=True, width="stretch")
+
+
+def _row(line: RaterLine) -> dict[str, str | int]:
+    quality = line.quality
+    milliseconds = quality.median_milliseconds
+    return {
+        "rater": line.name,
+        "answers": quality.num,
+        "skips": quality.num_skips,
+        "median time": "" if milliseconds is None else f"{milliseconds / 1000:.1f} s",
+        "left": share_words(quality.left),
+        "ties": share_words(quality.ties),
+        "agrees with others": share_words(quality.agreement),
+        "": str(line.verdict),
+    }

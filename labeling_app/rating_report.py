@@ -1,0 +1,79 @@
+"""How rating goes in a round: how far it is, how far people agree, whether sides matter, and who.
+
+People alone: simulated raters are programs, and nothing of theirs is in here.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+
+from data.records import Aspect, Comparison, RaterKind, Seats
+from data.store import Store
+from labeling_app.rating_statistics.agreement import Agreement, agreement
+from labeling_app.rating_statistics.outcomes import of_aspect, outcome_table
+from labeling_app.rating_statistics.rater_quality import RaterQuality, rater_quality
+from labeling_app.rating_statistics.side_bias import SideBias, side_bias
+from labeling_app.rating_statistics.verdict import Verdict, verdict
+
+_BOOTSTRAP_SEED = 0
+"""Fixed: the same answers give the same intervals."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RaterLine:
+    """One person in the report."""
+
+    name: str
+    quality: RaterQuality
+    verdict: Verdict
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RatingReport:
+    """A round as people have rated it so far."""
+
+    round: int
+    num_answered: int
+    """Seats that are filled."""
+    num_seats: int
+    num_by_choice: dict[str, int]
+    by_hour: dict[tuple[datetime, str], int]
+    """Answers by local hour and rater's name."""
+    agreement: Agreement
+    side: SideBias | None
+    raters: list[RaterLine]
+
+
+def report_on(store: Store, round: int | None = None) -> RatingReport:  # noqa: A002
+    """Read the store and report on a round, the newest if none is named."""
+    pairs = store.pairs()
+    number = max((pair.round for pair in pairs), default=0) if round is None else round
+    of_round = {pair.pair_id: pair for pair in pairs if pair.round == number}
+    names = {rater.rater_id: rater.name for rater in store.raters()}
+    rated = store.comparisons(round=number, kind=RaterKind.PERSON)
+    overall = of_aspect(rated, Aspect.OVERALL)
+    seats: Seats = store.seats(number, "")
+    described = rater_quality(overall, of_round)
+    return RatingReport(
+        round=number,
+        num_answered=seats.num_taken_by_others,
+        num_seats=seats.num,
+        num_by_choice=dict(Counter(comparison.choice.value for comparison in overall)),
+        by_hour=dict(Counter((_hour(each), names[each.rater_id]) for each in overall)),
+        agreement=agreement(
+            outcome_table(overall, of_round), np.random.default_rng(_BOOTSTRAP_SEED)
+        ),
+        side=side_bias(overall),
+        raters=[
+            RaterLine(name=names[each.rater_id], quality=each, verdict=verdict(each))
+            for each in described
+        ],
+    )
+
+
+def _hour(comparison: Comparison) -> datetime:
+    """Return the hour that clocks on the wall showed, without a zone."""
+    local = comparison.created_at.replace(tzinfo=UTC).astimezone()
+    return local.replace(minute=0, second=0, microsecond=0, tzinfo=None)
