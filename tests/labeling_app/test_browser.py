@@ -9,15 +9,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Request
+from cuttable_proxy import cuttable
+from playwright.sync_api import BrowserContext
+from rater_tab import Tab
 from serving import CHROMIUM, chromium, free_port, running
 
-from data.records import Choice, Comparison, Rater, RaterKind
+from data.records import Choice
 from data.workspace import Workspace
 from labeling_app.launch import command
 from labeling_app.presses import MIN_GAP_S
 
-NUM_PAIRS = 20
+NUM_PAIRS = 100
 BESIDE = """
 import sys, time
 from pathlib import Path
@@ -80,70 +82,6 @@ def browser() -> Iterator[BrowserContext]:
         yield context
 
 
-class Tab:
-    """A tab in which a rater of this name is at work."""
-
-    def __init__(self, browser: BrowserContext, url: str, workspace: Workspace, name: str) -> None:
-        self.store = workspace.store()
-        self.rater = Rater.new(name, RaterKind.PERSON)
-        self.store.add_rater(self.rater)
-        self.page: Page = browser.new_page()
-        self.page.set_viewport_size({"width": 1280, "height": 800})
-        self.requested: list[str] = []
-        self.page.on("request", self._note)
-        self.page.goto(f"{url}/?rater={name}")
-        self.page.locator(".stage[data-token]").wait_for()
-
-    def _note(self, request: Request) -> None:
-        self.requested.append(request.url)
-
-    @property
-    def token(self) -> str:
-        return self.page.locator(".stage").get_attribute("data-token") or ""
-
-    @property
-    def prompt(self) -> str:
-        return self.page.locator(".asked h1").inner_text()
-
-    @property
-    def notice(self) -> str:
-        return self.page.locator(".notice").inner_text()
-
-    def sha256(self, side: str) -> str:
-        source = self.page.locator(f".frame.{side} img").get_attribute("src") or ""
-        return source.removeprefix("img/").partition("?")[0]
-
-    @property
-    def shown(self) -> tuple[str, str, str]:
-        return self.prompt, self.sha256("left"), self.sha256("right")
-
-    def press(self, key: str) -> None:
-        """Press a key as a person does, and wait for the next pair."""
-        self.then_next(lambda: self.page.keyboard.press(key))
-
-    def then_next(self, act: Callable[[], None]) -> None:
-        before = self.token
-        time.sleep(MIN_GAP_S)
-        act()
-        self.wait_for_next(before)
-
-    def wait_for_next(self, before: str) -> None:
-        self.page.locator(f'.stage:not([data-token="{before}"])').wait_for()
-
-    def settle(self) -> None:
-        """Wait until nothing more can be on its way."""
-        time.sleep(1)
-
-    def stored(self) -> list[Comparison]:
-        mine = [c for c in self.store.comparisons() if c.rater_id == self.rater.rater_id]
-        assert len({c.pair_id for c in mine}) == len(mine)
-        return mine
-
-    def events(self) -> list[Comparison]:
-        everything = self.store.comparison_events()
-        return [c for c in everything if c.rater_id == self.rater.rater_id]
-
-
 @pytest.fixture(scope="module")
 def onlooker(browser: BrowserContext, address: str, workspace: Workspace) -> Tab:
     """A tab for tests that leave it as they found it."""
@@ -163,7 +101,7 @@ def sit_down(browser: BrowserContext, address: str, workspace: Workspace) -> Ite
         tab.page.close()
 
 
-def test_twenty_pairs_by_keyboard(sit_down, workspace: Workspace, address: str, tmp_path: Path):
+def test_a_hundred_pairs_by_keyboard(sit_down, workspace: Workspace, address: str, tmp_path: Path):
     stop = tmp_path / "stop"
     beside = subprocess.Popen(
         [sys.executable, "-c", BESIDE, str(workspace.root), str(stop)],
@@ -252,6 +190,51 @@ def test_a_refresh_goes_on_at_the_same_pair(sit_down):
     assert tab.shown == before
     tab.press("t")
     assert [c.choice for c in tab.stored()] == [Choice.LEFT, Choice.RIGHT, Choice.TIE]
+
+
+def test_undo_across_a_refresh_and_back(sit_down):
+    tab = sit_down("Fay")
+    shown = tab.shown
+    tab.press("ArrowLeft")
+    tab.page.reload()
+    tab.page.locator(".stage[data-token]").wait_for()
+    tab.press("z")
+    assert tab.shown == shown
+    tab.press("ArrowRight")
+    tab.page.goto("about:blank")
+    tab.page.go_back()
+    tab.page.locator(".stage[data-token]").wait_for()
+    tab.press("t")
+    assert [c.choice for c in tab.stored()] == [Choice.RIGHT, Choice.TIE]
+
+
+def test_two_tabs_of_one_rater_double_nothing(sit_down):
+    first, second = sit_down("Gus"), sit_down("Gus")
+    assert first.shown == second.shown
+    first.press("ArrowLeft")
+    before = second.token
+    second.page.keyboard.press("ArrowRight")  # on a pair that is answered: it is over
+    second.wait_for_next(before)
+    assert second.shown == first.shown
+    second.press("t")
+    assert [c.choice for c in first.stored()] == [Choice.LEFT, Choice.TIE]
+    assert len(first.events()) == 2
+
+
+def test_a_connection_that_is_cut_loses_nothing(browser, address: str, workspace: Workspace):
+    with cuttable(int(address.rpartition(":")[2])) as proxy:
+        tab = Tab(browser, f"http://127.0.0.1:{proxy.port}", workspace, "Hal")
+        tab.press("ArrowLeft")
+        shown = tab.shown
+        proxy.cut()
+        tab.page.keyboard.press("ArrowRight")  # may be lost with the connection: it is not shown
+        tab.page.wait_for_timeout(3000)
+        if tab.shown == shown:
+            tab.press("ArrowRight")
+        tab.press("t")
+        assert [c.choice for c in tab.stored()] == [Choice.LEFT, Choice.RIGHT, Choice.TIE]
+        assert len(tab.events()) == 3
+        tab.page.close()
 
 
 def test_the_bytes_on_the_page_are_the_bytes_in_the_store(onlooker: Tab, workspace: Workspace):
