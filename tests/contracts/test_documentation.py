@@ -112,6 +112,12 @@ def test_the_results_say_whether_a_gpu_was_measured():
     assert ("`make gpu` has not been run on a GPU yet" in results) != has_figures
 
 
+def test_a_raters_wait_is_the_one_on_file():
+    rows = json.loads((ROOT / "benchmarks/results/latency.json").read_text("utf-8"))["rows"]
+    results = (ROOT / "docs/results.md").read_text("utf-8")
+    assert all(f"- {row['said']}" in results for row in rows)
+
+
 def test_the_papers_tables_are_those_on_file(tmp_path):
     copy = tmp_path / "results.md"
     copy.write_bytes((ROOT / "docs/results.md").read_bytes())
@@ -153,6 +159,7 @@ def test_every_tastemaker_command_in_the_readme_exists():
         ["-m", "benchmarks.gpu"],
         ["-m", "benchmarks.paper"],
         ["-m", "benchmarks.paper.write"],
+        ["-m", "benchmarks.latency"],
         ["-m", "rl_finetune.evaluate"],
     ],
     ids=lambda words: " ".join(words[1:]),

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, Page
-from serving import CHROMIUM, chromium, free_port, running
 
+from benchmarks.browser import CHROMIUM, chromium, free_port, running
 from data.records import RaterKind
 from data.workspace import Workspace
 from labeling_app.image_keys import is_key, make_key

@@ -12,8 +12,8 @@ import pytest
 from cuttable_proxy import cuttable
 from playwright.sync_api import BrowserContext
 from rater_tab import Tab
-from serving import CHROMIUM, chromium, free_port, running
 
+from benchmarks.browser import CHROMIUM, chromium, free_port, running
 from data.records import Choice
 from data.workspace import Workspace
 from labeling_app.launch import command

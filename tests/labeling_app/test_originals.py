@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import PIL.Image
 import pytest
 from rater_tab import Tab
-from serving import CHROMIUM, chromium, free_port, running
 
+from benchmarks.browser import CHROMIUM, chromium, free_port, running
 from data.records import Image, Pair, Policy, Prompt, Sampler
 from data.workspace import Workspace
 from labeling_app.launch import command

@@ -1,4 +1,4 @@
-"""The app as its own process, and a Chromium that looks at it."""
+"""Servers as processes of their own, and a Chromium that looks at them."""
 
 import contextlib
 import shutil
@@ -7,13 +7,17 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from playwright.sync_api import BrowserContext, sync_playwright
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
+from data.errors import TastemakerError
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next(filter(None, map(shutil.which, _NAMES)), None)
+"""Its path; none where there is none."""
+
+_PATIENCE_S = 60
 _FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -26,9 +30,10 @@ _FLAGS = [
 
 
 def free_port() -> int:
+    """Return a port of this machine that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager
@@ -36,13 +41,21 @@ def running(words: Sequence[str], address: str) -> Iterator[None]:
     """Run a server until it is done with; `address` answers once it is up."""
     with subprocess.Popen(words, stdout=subprocess.DEVNULL) as server:
         try:
-            wait_until(lambda: answers(address), 60)
+            _wait_for(address)
             yield
         finally:
             server.send_signal(signal.SIGTERM)
 
 
-def answers(address: str) -> bool:
+def _wait_for(address: str) -> None:
+    deadline = time.monotonic() + _PATIENCE_S
+    while not _answers(address):
+        if time.monotonic() > deadline:
+            raise TastemakerError(f"no answer from {address} in {_PATIENCE_S} s")
+        time.sleep(0.1)
+
+
+def _answers(address: str) -> bool:
     try:
         with urllib.request.urlopen(address, timeout=2) as response:
             return response.status == 200
@@ -50,15 +63,11 @@ def answers(address: str) -> bool:
         return False
 
 
-def wait_until(is_so: Callable[[], bool], timeout_s: float) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not is_so():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.1)
-
-
 @contextlib.contextmanager
 def chromium() -> Iterator[BrowserContext]:
+    """Open a browser that remembers nobody."""
+    if CHROMIUM is None:
+        raise TastemakerError(f"expected one of {', '.join(_NAMES)} on the PATH, found none")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
         yield browser.new_context()

@@ -1,0 +1,1 @@
+"""How long a rater waits for the next pair."""
