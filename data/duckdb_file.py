@@ -112,6 +112,22 @@ class DuckDBFile:
                 back_up(connection, self.path.with_name(f"{self.path.name}.v{found}.backup"))
             migrate(connection, migrations)
 
+    def rewrite(self) -> None:
+        """Copy the rows to a file aside, then put it in this one's place."""
+        aside = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}")
+        waiting = Waiting(self.path, self.patience_s)
+        try:
+            with locked(waiting, shared=False):
+                with contextlib.closing(self._connect(waiting, read_only=False)) as connection:
+                    connection.execute("CHECKPOINT")  # so that closing leaves no log beside it
+                    back_up(connection, aside)
+                aside.replace(self.path)
+        except _FAULTS_OF_THE_FILE as error:
+            raise StoreError(f"{self.path}: {_plainly(error)}") from error
+        finally:
+            for leftover in aside.parent.glob(f"{aside.name}*"):
+                leftover.unlink()
+
     @contextlib.contextmanager
     def _opened(self, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
         waiting = Waiting(self.path, self.patience_s)

@@ -65,6 +65,10 @@ class Engine(Protocol):
         """Bring an older schema to the newest of `migrations`."""
         ...
 
+    def rewrite(self) -> None:
+        """Write the store's files anew, so that nothing that was deleted is left in them."""
+        ...
+
 
 class Verbs:
     """Verbs over an engine: each one is one transaction."""

@@ -111,6 +111,13 @@ class PostgresDatabase:
             found = self.version(connection)
             self._migrate(connection, [m for m in migrations if m.version > found])
 
+    def rewrite(self) -> None:
+        """Let the server write every table anew; others wait for as long as that takes."""
+        with self._connected() as connection:
+            connection.autocommit = True
+            for table in self._tables(_Session(connection)):
+                connection.execute(f'VACUUM FULL "{table}"'.encode())
+
     def _migrate(self, connection: Connection, migrations: Sequence[Migration]) -> None:
         for migration in migrations:
             for statement in migration.in_postgresql():

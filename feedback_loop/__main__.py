@@ -25,6 +25,7 @@ COMMANDS = {
     "provenance": "walk from a policy or an image back to single comparisons",
     "export": "write comparisons to a file",
     "import": "read comparisons from a file",
+    "erase": "forget a rater, for good",
 }
 
 

@@ -14,6 +14,8 @@ from data.store import Store
 
 NOW = utc_now()
 
+pytestmark = pytest.mark.both_engines
+
 
 @pytest.fixture
 def people(store: Store) -> list[Rater]:

@@ -1,0 +1,51 @@
+"""A rater who asks to be forgotten is, in the files too."""
+
+from collections.abc import Callable
+
+import pytest
+
+from data.duckdb_file import DuckDBFile
+from data.records import Choice, Comparison, Rater, RaterKind
+from data.snapshot import take_snapshot
+from data.store import Store
+from data.workspace import Workspace
+
+pytestmark = pytest.mark.both_engines
+
+
+def test_an_erased_rater_is_gone_and_the_others_are_as_they_were(
+    store: Store, ann: Rater, choose: Callable[..., Comparison]
+):
+    bob = Rater.new("Bob Nobody-Else-Has-This-Name", RaterKind.PERSON)
+    store.add_rater(bob)
+    first, second, third = store.pairs()[:3]
+    store.record_many([choose(first), choose(second, Choice.TIE)])
+    store.record_many([choose(pair, rater_id=bob.rater_id) for pair in (first, third)])
+    store.undo(bob.rater_id, "undo")
+    store.take_pairs(bob.rater_id, 1, 2)
+    before = [c for c in store.comparison_events() if c.rater_id == ann.rater_id]
+    assert store.erase_rater(bob.rater_id) == 3
+    assert store.comparison_events() == before
+    assert store.raters() == [ann]
+    assert len(store.take_pairs(ann.rater_id, 1, 9)) == 4  # Bob's leases are over
+    assert store.pairs()[:3] == [first, second, third]
+    assert store.erase_rater(bob.rater_id) == 0
+    if isinstance(store.engine, DuckDBFile):
+        folder = store.engine.path.parent
+        written = b"".join(path.read_bytes() for path in folder.glob(f"*{store.engine.path.name}*"))
+        assert b"Nobody-Else-Has-This-Name" not in written
+
+
+def test_snapshots_made_later_do_not_hold_the_rater(
+    workspace: Workspace, choose: Callable[..., Comparison], ann: Rater
+):
+    store = workspace.store()
+    bob = Rater.new("Bob", RaterKind.PERSON)
+    store.add_rater(bob)
+    pairs = store.pairs()
+    store.record_many([choose(pairs[0]), choose(pairs[1], rater_id=bob.rater_id)])
+    earlier = take_snapshot(workspace)
+    store.erase_rater(bob.rater_id)
+    later = take_snapshot(workspace)
+    assert {row.rater_id for row in earlier.verified_rows} == {ann.rater_id, bob.rater_id}
+    assert {row.rater_id for row in later.verified_rows} == {ann.rater_id}

@@ -1,0 +1,29 @@
+import pytest
+
+from data.errors import UnknownRecord
+from data.records import RaterKind
+from data.snapshot import take_snapshot
+from feedback_loop.__main__ import dispatch
+from feedback_loop.generate import generate
+
+
+def test_a_rater_is_erased_only_with_a_word_more(loop, compare, capsys):
+    generate(loop, 1)
+    compare(loop, 1, name="Ada")
+    store, workspace = loop.store, loop.workspace
+    num = len(store.comparisons())
+    assert num > 0
+    taken = take_snapshot(workspace)
+    words = ["erase", "Ada", "--workspace", str(workspace.root)]
+    capsys.readouterr()
+    dispatch(words)
+    said = capsys.readouterr().out
+    assert f"would erase Ada: {num} answers" in said
+    assert str(taken.path) in said
+    assert store.find_rater("Ada", RaterKind.PERSON) is not None
+    dispatch([*words, "--yes"])
+    assert f"erased Ada: {num} answers" in capsys.readouterr().out
+    assert store.find_rater("Ada", RaterKind.PERSON) is None
+    assert store.comparisons() == []
+    with pytest.raises(UnknownRecord, match=r"no rater 'Ada' of kind person .*there is none"):
+        dispatch(words)
