@@ -41,4 +41,5 @@ def photograph_page(path: Path) -> None:
                 page.keyboard.press(key)
                 page.locator(f".stage[data-token]:not([data-token='{token}'])").wait_for()
             page.wait_for_load_state("networkidle")
+            page.wait_for_timeout(LOOK_MS)
             write_atomically(path, page.screenshot())
