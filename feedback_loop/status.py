@@ -40,13 +40,14 @@ def _rating(store: Store) -> list[tuple[str, str]]:
     if not store.counts().by_kind[RaterKind.PERSON]:
         return []
     from labeling_app.rating_report import report_on
-    from labeling_app.rating_words import agreement_words, rater_words, side_words
+    from labeling_app.rating_words import agreement_words, rater_words, side_words, win_words
 
     report = report_on(store)
     return [
         ("raters", "; ".join(rater_words(line) for line in report.raters) or "none in this round"),
         ("agreement", agreement_words(report)),
         ("left side", side_words(report)),
+        *[("preferred", "; ".join(win_words(win) for win in report.wins))] * bool(report.wins),
     ]
 
 

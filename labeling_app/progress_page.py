@@ -9,7 +9,7 @@ from data.errors import TastemakerError
 from data.store import Store
 from labeling_app import frame
 from labeling_app.rating_report import RaterLine, RatingReport, report_on
-from labeling_app.rating_words import agreement_words, share_words, side_words
+from labeling_app.rating_words import agreement_words, share_words, side_words, win_words
 
 
 def show(store: Store, *, is_admin: bool, on_back: Callable[[], None]) -> None:
@@ -26,6 +26,7 @@ def show(store: Store, *, is_admin: bool, on_back: Callable[[], None]) -> None:
             return
         _figures(report)
         if is_admin:
+            _wins(report)
             _hours(report)
             _raters(report.raters)
 
@@ -52,6 +53,13 @@ def _figures(report: RatingReport) -> None:
         },
         border="horizontal",
     )
+
+
+def _wins(report: RatingReport) -> None:
+    """For admins alone: raters are blind to which policy made what."""
+    if report.wins:
+        st.caption("Preferred to an older policy, ties counted half")
+        st.write("; ".join(win_words(win) for win in report.wins))
 
 
 def _hours(report: RatingReport) -> None:

@@ -4,18 +4,21 @@ People alone: simulated raters are programs, and nothing of theirs is in here.
 """
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
 
-from data.records import Aspect, Comparison, RaterKind, Seats
+from data.records import Aspect, Comparison, Pair, RaterKind, Seats
 from data.store import Store
 from labeling_app.rating_statistics.agreement import Agreement, agreement
+from labeling_app.rating_statistics.estimates import Estimate
 from labeling_app.rating_statistics.outcomes import of_aspect, outcome_table
 from labeling_app.rating_statistics.rater_quality import RaterQuality, rater_quality
 from labeling_app.rating_statistics.side_bias import SideBias, side_bias
 from labeling_app.rating_statistics.verdict import Verdict, verdict
+from labeling_app.rating_statistics.win_rates import win_rates
 
 _BOOTSTRAP_SEED = 0
 """Fixed: the same answers give the same intervals."""
@@ -28,6 +31,15 @@ class RaterLine:
     name: str
     quality: RaterQuality
     verdict: Verdict
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Win:
+    """How often people prefer a policy's images to an older policy's, ties counted half."""
+
+    newer: str
+    older: str
+    rate: Estimate
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +56,8 @@ class RatingReport:
     agreement: Agreement
     side: SideBias | None
     raters: list[RaterLine]
+    wins: list[Win]
+    """Of policies that met in the round's pairs, the newer one first."""
 
 
 def report_on(store: Store, round: int | None = None) -> RatingReport:  # noqa: A002
@@ -70,7 +84,25 @@ def report_on(store: Store, round: int | None = None) -> RatingReport:  # noqa: 
             RaterLine(name=names[each.rater_id], quality=each, verdict=verdict(each))
             for each in described
         ],
+        wins=_wins(store, overall, of_round),
     )
+
+
+def _wins(store: Store, rated: Sequence[Comparison], pairs: Mapping[str, Pair]) -> list[Win]:
+    """Return the win rates of policies that met; pairs of one policy say nothing of them."""
+    policy_of = {image.image_id: image.policy for image in store.images()}
+    across = [each for each in rated if _meets_another(pairs[each.pair_id], policy_of)]
+    found = win_rates(across, pairs, policy_of).win_rates
+    age = {policy.name: place for place, policy in enumerate(store.policies())}
+    return [
+        Win(newer=newer, older=older, rate=rate)
+        for (newer, older), rate in sorted(found.items())
+        if rate.num and age.get(newer, 0) > age.get(older, 0)
+    ]
+
+
+def _meets_another(pair: Pair, policy_of: Mapping[str, str]) -> bool:
+    return policy_of[pair.image_a] != policy_of[pair.image_b]
 
 
 def _hour(comparison: Comparison) -> datetime:

@@ -1,6 +1,6 @@
 """What a rating report says in words, for the progress page and `tastemaker status` alike."""
 
-from labeling_app.rating_report import RaterLine, RatingReport
+from labeling_app.rating_report import RaterLine, RatingReport, Win
 from labeling_app.rating_statistics.estimates import Estimate
 
 
@@ -26,6 +26,13 @@ def side_words(report: RatingReport) -> str:
 def rater_words(line: RaterLine) -> str:
     """Name a rater with what is to be known of them."""
     return f"{line.name}: {line.quality.num} ({line.verdict})"
+
+
+def win_words(win: Win) -> str:
+    """Say how often the newer policy's images are preferred."""
+    rate = win.rate
+    said = f"{100 * rate.value:.0f} %{_bounds(rate, 100, '.0f')}"
+    return f"{win.newer} over {win.older}: {said} of {rate.num}"
 
 
 def share_words(share: Estimate | None) -> str:

@@ -2,14 +2,15 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from data.records import Choice, Comparison, Rater, RaterKind
+from data.records import Choice, Comparison, Pair, Policy, Rater, RaterKind
 from data.workspace import Workspace
 from labeling_app.rating_report import report_on
-from labeling_app.rating_words import agreement_words, rater_words, side_words
+from labeling_app.rating_words import agreement_words, rater_words, side_words, win_words
 from labeling_app.sides import left_image
 
 NUM_PAIRS = 40
@@ -63,6 +64,40 @@ def test_who_does_not_look_is_found(rated: Workspace):
     assert bea == "Bea: 40 (fine)"
     assert "too fast 100 % of 40" in lea
     assert "left 100 % of 40" in lea
+
+
+def test_policies_that_meet_have_a_win_rate(tmp_path: Path, add_round: Callable):
+    """Images of a newer policy stand on side b of half of the pairs, and are liked."""
+    workspace = Workspace.create(tmp_path / "workspace")
+    pairs = add_round(workspace, 40)
+    store, rng = workspace.store(), random.Random(1)
+    assert report_on(store).wins == []
+    store.add_policy(Policy(name="newer", base="secret-base", parent="secret-policy"))
+    images = {image.image_id: image for image in store.images()}
+    newer = [
+        replace(images[p.image_b], image_id=f"new-{p.image_b}", policy="newer") for p in pairs[:20]
+    ]
+    met = [
+        Pair.new(round=2, prompt_id=p.prompt_id, image_a=p.image_a, image_b=f"new-{p.image_b}")
+        for p in pairs[:20]
+    ]
+    store.add_images(newer)
+    store.add_pairs(met)
+    for name in ("Ann", "Bea", "Cy"):
+        rater = Rater.new(name, RaterKind.PERSON)
+        store.add_rater(rater)
+        made = []
+        for pair in met:
+            left = left_image(pair, rater.rater_id)
+            likes_newer = rng.random() < 0.8
+            choice = Choice.LEFT if (left == pair.image_b) == likes_newer else Choice.RIGHT
+            ids = {"pair_id": pair.pair_id, "rater_id": rater.rater_id}
+            made.append(Comparison.new(choice=choice, shown_left=left, **ids))
+        store.record_many(made)
+    (win,) = report_on(store).wins
+    assert (win.newer, win.older, win.rate.num) == ("newer", "secret-policy", 60)
+    assert 0.65 < win.rate.value < 0.9
+    assert win_words(win).startswith("newer over secret-policy: ")
 
 
 def test_it_is_said_in_words(rated: Workspace, empty_workspace: Workspace):
