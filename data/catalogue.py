@@ -91,8 +91,19 @@ class Catalogue(Verbs):
             rows.PAIRS.insert(connection, pairs)
 
     def pairs(self, round: int | None = None) -> list[Pair]:  # noqa: A002
-        """List pairs, of one round where asked."""
-        return self._list(rows.PAIRS, round=round)
+        """List the pairs that may be learned from, of one round where asked."""
+        return self._list(rows.PAIRS, source="round_pairs", round=round)
+
+    def gold_pairs(self, round: int | None = None) -> list[Pair]:  # noqa: A002
+        """List the pairs whose answer is known, of one round where asked."""
+        return self._list(rows.PAIRS, source="gold_pairs", round=round)
+
+    def newest_round(self) -> int:
+        """Return the number of the newest round that has pairs, 0 if there is none."""
+        with self.reading() as connection:
+            query = "SELECT coalesce(max(round), 0) FROM round_pairs"
+            row = connection.execute(query).fetchone()
+        return int(row[0]) if row else 0
 
     def pair(self, pair_id: str) -> Pair:
         """Return one pair or raise `UnknownRecord`."""
@@ -153,7 +164,9 @@ class Catalogue(Verbs):
             if pair.prompt_id not in prompts:
                 raise UnknownRecord(f"no prompt {pair.prompt_id!r} in {self.place}; add it first")
             for image in (pair.image_a, pair.image_b):
-                if prompt_of.get(image) != pair.prompt_id:
+                of_prompt = prompt_of.get(image)
+                is_foil = pair.better not in (None, image) and of_prompt is not None
+                if of_prompt != pair.prompt_id and not is_foil:
                     raise UnknownRecord(
                         f"no image {image!r} of prompt {pair.prompt_id!r} in {self.place};"
                         " add it before its pair"

@@ -1,4 +1,4 @@
-"""The store's verbs for comparisons: record, withdraw, serve what is next, count."""
+"""The store's verbs for comparisons: record, withdraw, list, count."""
 
 import dataclasses
 from collections import Counter
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from data import rows
 from data.engine import Connection, Verbs
 from data.errors import UnknownRecord
-from data.records import Choice, Comparison, Counts, Pair, RaterKind
+from data.records import Aspect, Choice, Comparison, Counts, RaterKind
 
 
 class Comparisons(Verbs):
@@ -54,9 +54,7 @@ class Comparisons(Verbs):
         """Do what `undo` does, as a part of an open transaction."""
         if known := rows.COMPARISONS.select(connection, idempotency_key=idempotency_key):
             return known[0]
-        current = rows.COMPARISONS.select(
-            connection, source="current_comparisons", rater_id=rater_id
-        )
+        current = rows.COMPARISONS.select(connection, source="current_answers", rater_id=rater_id)
         if not current:
             return None
         last = current[-1]
@@ -68,27 +66,9 @@ class Comparisons(Verbs):
             shown_left=last.shown_left,
             idempotency_key=idempotency_key,
             supersedes=last.comparison_id,
+            repeats=last.repeats,
         )
         return rows.COMPARISONS.insert(connection, [event])[0]
-
-    def next_pairs(self, rater_id: str, round: int | None = None, num: int = 2) -> list[Pair]:  # noqa: A002
-        """Return up to `num` pairs that the rater has no current comparison on.
-
-        Those with fewest current comparisons come first; among equals the order is random, but
-        always the same for one rater.
-        """
-        columns = ", ".join(f"pairs.{column}" for column in rows.PAIRS.columns())
-        query = f"""
-            SELECT {columns} FROM pairs LEFT JOIN current_comparisons AS seen
-                ON seen.pair_id = pairs.pair_id
-            WHERE CAST(? AS BIGINT) IS NULL OR pairs.round = ?
-            GROUP BY {columns}
-            HAVING count(*) FILTER (WHERE seen.rater_id = ?) = 0
-            ORDER BY count(seen.comparison_id), md5(pairs.pair_id || CAST(? AS VARCHAR))
-            LIMIT ?"""
-        with self.reading() as connection:
-            found = connection.execute(query, [round, round, rater_id, rater_id, num]).fetchall()
-        return [rows.PAIRS.read(row) for row in found]
 
     def comparisons(
         self,
@@ -103,6 +83,16 @@ class Comparisons(Verbs):
                 round=round,
                 kind=_value(kind),
             )
+
+    def answers(self, rater_id: str) -> list[Comparison]:
+        """List all that a rater's answers stand at, in studies and to checks of raters too."""
+        with self.reading() as connection:
+            return rows.COMPARISONS.select(connection, source="current_answers", rater_id=rater_id)
+
+    def checks(self, round: int) -> list[Comparison]:  # noqa: A002
+        """List current answers that only check raters: on gold pairs, and second ones."""
+        with self.reading() as connection:
+            return rows.COMPARISONS.select(connection, source="current_checks", round=round)
 
     def comparison_events(self) -> list[Comparison]:
         """List everything that was ever recorded, undo events too, in order."""
@@ -131,7 +121,7 @@ class Comparisons(Verbs):
         query = """SELECT
             (SELECT count(DISTINCT pair_id) FROM current_comparisons
                 WHERE round = ? AND (CAST(? AS VARCHAR) IS NULL OR kind = ?)),
-            (SELECT count(*) FROM pairs WHERE round = ?)"""
+            (SELECT count(*) FROM round_pairs WHERE round = ?)"""
         with self.reading() as connection:
             row = connection.execute(query, [round, *[_value(kind)] * 2, round]).fetchone()
         assert row is not None
@@ -160,19 +150,25 @@ def _value(kind: RaterKind | None) -> str | None:
 
 
 def _chained(connection: Connection, comparisons: Sequence[Comparison]) -> list[Comparison]:
-    """Let each comparison supersede the rater's current one on the same pair and aspect."""
+    """Let each comparison supersede the rater's current one on the same question."""
     current = rows.COMPARISONS.select(
         connection,
-        source="current_comparisons",
+        source="current_answers",
         rater_id=sorted({c.rater_id for c in comparisons}),
         pair_id=sorted({c.pair_id for c in comparisons}),
     )
-    standing = {(c.rater_id, c.pair_id, c.aspect): c.comparison_id for c in current}
+    standing = {_question(c): c.comparison_id for c in current}
     chained: list[Comparison] = []
     for comparison in comparisons:
-        asked = (comparison.rater_id, comparison.pair_id, comparison.aspect)
+        asked = _question(comparison)
         if comparison.supersedes is None and asked in standing:
             comparison = dataclasses.replace(comparison, supersedes=standing[asked])  # noqa: PLW2901
         standing[asked] = comparison.comparison_id
         chained.append(comparison)
     return chained
+
+
+def _question(comparison: Comparison) -> tuple[str, str, Aspect, bool]:
+    """Return what was asked of whom; the second time is a question of its own."""
+    is_repeat = comparison.repeats is not None
+    return comparison.rater_id, comparison.pair_id, comparison.aspect, is_repeat

@@ -114,6 +114,37 @@ _LEASE_INDEXES = (
     "CREATE INDEX ON leases (pair_id, rater_id)",
 )
 
+_CHECKS_AND_STUDIES = (
+    "ALTER TABLE pairs ADD COLUMN aspects VARCHAR DEFAULT 'overall'",
+    "ALTER TABLE pairs ADD COLUMN asked_again BOOLEAN DEFAULT false",
+    "ALTER TABLE pairs ADD COLUMN better VARCHAR",
+    "ALTER TABLE pairs ADD COLUMN study VARCHAR",
+    "ALTER TABLE comparisons ADD COLUMN repeats VARCHAR",
+    """CREATE TABLE studies (ordinal BIGINT NOT NULL, name VARCHAR NOT NULL,
+        policy_a VARCHAR NOT NULL, policy_b VARCHAR NOT NULL, aspects VARCHAR NOT NULL,
+        status VARCHAR NOT NULL, created_at TIMESTAMP NOT NULL)""",
+    "DROP VIEW current_comparisons",
+    # All that raters hold true now: no undo, and nothing that a later event replaced or withdrew.
+    """CREATE VIEW current_answers AS
+        SELECT comparisons.*, pairs.round, pairs.better, pairs.study, raters.kind
+        FROM comparisons JOIN pairs USING (pair_id) JOIN raters USING (rater_id)
+        WHERE choice <> 'undo' AND comparison_id NOT IN
+            (SELECT supersedes FROM comparisons WHERE supersedes IS NOT NULL)""",
+    # What may be learned from: nothing that only checks raters or measures policies.
+    """CREATE VIEW current_comparisons AS
+        SELECT * FROM current_answers
+        WHERE repeats IS NULL AND better IS NULL AND study IS NULL""",
+    """CREATE VIEW current_checks AS
+        SELECT * FROM current_answers
+        WHERE study IS NULL AND (repeats IS NOT NULL OR better IS NOT NULL)""",
+    "CREATE VIEW gold_pairs AS SELECT * FROM pairs WHERE better IS NOT NULL",
+    "CREATE VIEW round_pairs AS SELECT * FROM pairs WHERE better IS NULL AND study IS NULL",
+    """CREATE VIEW current_studies AS
+        SELECT * FROM studies WHERE ordinal IN (SELECT max(ordinal) FROM studies GROUP BY name)""",
+)
+
+_STUDY_INDEXES = ("CREATE UNIQUE INDEX ON studies (ordinal)",)
+
 _VIEWS_WITHOUT_QUALIFY = (
     _CURRENT_COMPARISONS,
     """CREATE VIEW current_runs AS
@@ -127,6 +158,11 @@ MIGRATIONS = (
     Migration(version=1, statements=_TABLES, on_postgresql=(*_TABLES, *_INDEXES)),
     Migration(version=2, statements=_VIEWS, on_postgresql=_VIEWS_WITHOUT_QUALIFY),
     Migration(version=3, statements=_ASSIGNMENT, on_postgresql=(*_ASSIGNMENT, *_LEASE_INDEXES)),
+    Migration(
+        version=4,
+        statements=_CHECKS_AND_STUDIES,
+        on_postgresql=(*_CHECKS_AND_STUDIES, *_STUDY_INDEXES),
+    ),
 )
 
 SCHEMA_VERSION = MIGRATIONS[-1].version

@@ -173,6 +173,15 @@ class Pair:
     image_b: str
     num_raters: int = 1
     """How many people are to judge it."""
+    aspects: tuple[Aspect, ...] = (Aspect.OVERALL,)
+    """What is asked about it, one question after the other."""
+    asked_again: bool = False
+    """Whether who has judged it is shown it once more, with the sides swapped."""
+    better: str | None = None
+    """Of a gold pair, whose answer is known: the image that is better. Everyone is asked, nothing
+    is learned from it, and the other image may be of another prompt."""
+    study: str | None = None
+    """Name of the study that it belongs to, if any: it is then of no round, and only measured."""
     created_at: datetime = field(default_factory=utc_now)
 
     @classmethod
@@ -184,34 +193,27 @@ class Pair:
         image_a: str,
         image_b: str,
         num_raters: int = 1,
+        aspects: tuple[Aspect, ...] = (Aspect.OVERALL,),
+        asked_again: bool = False,
+        better: str | None = None,
+        study: str | None = None,
     ) -> "Pair":
         """Make a pair whose id does not depend on the order of its images."""
+        what = [round, *sorted((image_a, image_b))]
+        if better or study:
+            what += [better or "", study or ""]
         return cls(
-            pair_id=digest([round, *sorted((image_a, image_b))]),
+            pair_id=digest(what),
             round=round,
             prompt_id=prompt_id,
             image_a=image_a,
             image_b=image_b,
             num_raters=num_raters,
+            aspects=aspects,
+            asked_again=asked_again,
+            better=better,
+            study=study,
         )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Lease:
-    """A pair is kept for a rater until then; a later event changes until when."""
-
-    pair_id: str
-    rater_id: str
-    until: datetime
-    created_at: datetime = field(default_factory=utc_now)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Seats:
-    """How many answers a round asks of people, and how many others than one rater have given."""
-
-    num: int
-    num_taken_by_others: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -248,6 +250,10 @@ class Comparison:
     """Recording twice with one key keeps the first, so a retry never counts double."""
     supersedes: str | None = None
     """The comparison id that this event replaces or, for an undo, withdraws."""
+    repeats: str | None = None
+    """The comparison id of the rater's first answer to the same question, where it was asked again
+    with the sides swapped: it tells how far they agree with themselves, and counts for nothing
+    else."""
     created_at: datetime = field(default_factory=utc_now)
 
     @classmethod
@@ -262,6 +268,7 @@ class Comparison:
         milliseconds: int = 0,
         idempotency_key: str | None = None,
         supersedes: str | None = None,
+        repeats: str | None = None,
     ) -> "Comparison":
         """Make a comparison whose id follows from its idempotency key (random where none)."""
         key = idempotency_key or secrets.token_hex(16)
@@ -275,6 +282,7 @@ class Comparison:
             milliseconds=milliseconds,
             idempotency_key=key,
             supersedes=supersedes,
+            repeats=repeats,
         )
 
 

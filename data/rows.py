@@ -10,10 +10,11 @@ from typing import Any, Generic, TypeVar, cast, get_origin
 
 from data.engine import Connection
 from data.files import canonical_json
+from data.questions import Lease, Study
 from data.records import (
+    Aspect,
     Comparison,
     Image,
-    Lease,
     Pair,
     Policy,
     Prompt,
@@ -26,7 +27,7 @@ from data.records import (
 
 RecordT = TypeVar("RecordT")
 
-_SQL_TYPES = {int: "BIGINT", float: "FLOAT8", datetime: "TIMESTAMP"}
+_SQL_TYPES = {bool: "BOOLEAN", int: "BIGINT", float: "FLOAT8", datetime: "TIMESTAMP"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,8 @@ class Table(Generic[RecordT]):
 def _to_column(value: object) -> object:
     if isinstance(value, StrEnum):
         return value.value
+    if isinstance(value, tuple):
+        return " ".join(cast(tuple[str, ...], value))
     if isinstance(value, dict) or dataclasses.is_dataclass(value):
         return canonical_json(value)
     return value
@@ -120,6 +123,8 @@ def _from_column(kind: Any, value: Any) -> Any:  # noqa: ANN401  (as many types 
         return Sampler(**json.loads(value))
     if get_origin(kind) is dict:
         return json.loads(value)
+    if get_origin(kind) is tuple:
+        return tuple(Aspect(each) for each in value.split())
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         return kind(value)
     return value
@@ -134,4 +139,5 @@ COMPARISONS = Table("comparisons", Comparison, ("idempotency_key",))
 REWARD_MODELS = Table("reward_models", RewardModel, ("name",))
 RUNS = Table("runs", Run, ("run_id", "status"))
 LEASES: Table[Lease] = Table("leases", Lease, ())
+STUDIES: Table[Study] = Table("studies", Study, ())
 ROUND_EVENTS: Table[RoundEvent] = Table("rounds", RoundEvent, ())

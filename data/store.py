@@ -10,6 +10,7 @@ from data.erasure import Erasure
 from data.errors import StoreError
 from data.migrations import MIGRATIONS, SCHEMA_VERSION, Migration
 from data.records import Comparison, Image, Pair, Policy, Prompt, Rater
+from data.studies import Studies
 
 
 @dataclass(kw_only=True, slots=True)
@@ -24,7 +25,7 @@ class Batch:
     comparisons: list[Comparison] = field(default_factory=list)
 
 
-class Store(Catalogue, Assignment, Erasure):
+class Store(Catalogue, Assignment, Studies, Erasure):
     """Verbs on a database; each one opens, does one transaction and closes.
 
     Any number of processes and threads may use it at the same time. Whoever waits for too long

@@ -6,7 +6,14 @@ No key is C or R, which Streamlit keeps for itself.
 from dataclasses import dataclass
 from typing import Literal
 
-from data.records import Choice
+from data.records import Aspect, Choice
+
+ASKED = {
+    Aspect.OVERALL: "Which image is better for",
+    Aspect.ALIGNMENT: "Which image shows more of what is asked for, however well it is drawn",
+    Aspect.QUALITY: "Which image is the better picture, whatever it was asked to show",
+}
+"""The question above a pair; its prompt stands below it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

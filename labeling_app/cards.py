@@ -2,16 +2,17 @@
 
 from dataclasses import dataclass
 
-from data.records import Image, Pair, Prompt
+from data.questions import Question
+from data.records import Image, Prompt
 from data.store import Store
 from labeling_app.sides import left_image, other_image
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Card:
-    """A pair as one rater sees it."""
+    """A pair as one rater sees it, and what is asked about it."""
 
-    pair: Pair
+    question: Question
     prompt: str
     left: str
     """Image id, recorded as `shown_left`."""
@@ -28,11 +29,12 @@ class Cards:
         self._prompts: dict[str, Prompt] = {}
         self._images: dict[str, Image] = {}
 
-    def card(self, pair: Pair) -> Card:
-        """Return the pair's card; raise `UnknownRecord` when a part of it is not in the store."""
-        left = left_image(pair, self._rater_id)
+    def card(self, question: Question) -> Card:
+        """Return its card; raise `UnknownRecord` when a part of the pair is not in the store."""
+        pair = question.pair
+        left = left_image(pair, self._rater_id, is_repeat=question.repeats is not None)
         return Card(
-            pair=pair,
+            question=question,
             prompt=self._prompt(pair.prompt_id).text,
             left=left,
             left_sha256=self._image(left, pair.prompt_id).sha256,

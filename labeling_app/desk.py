@@ -1,6 +1,6 @@
-"""One rater's desk: the pair in front of them, the pairs that wait behind it, and what they said.
+"""One rater's desk: the question in front of them, those that wait behind it, and what they said.
 
-A desk lives in the server, not in a browser tab: a refresh or a second tab finds the same pair
+A desk lives in the server, not in a browser tab: a refresh or a second tab finds the same question
 under the same token. Recording is keyed by that token, so nothing is ever recorded twice.
 """
 
@@ -12,14 +12,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from data.records import Choice, Comparison, Pair, Rater, RaterKind, Seats, utc_now
+from data.questions import Question, Seats
+from data.records import Aspect, Choice, Comparison, Pair, Rater, utc_now
 from data.store import Store
 from labeling_app.cards import Card, Cards
 from labeling_app.presses import Debounce, Press
 from labeling_app.progress import Progress, measure
 
 AHEAD = 3
-"""Pairs known in advance: one on the screen, one loaded behind it, one to follow without a wait."""
+"""Questions known in advance: one on the screen, one loaded behind it, one to follow at once."""
 
 _log = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ class View:
 
 
 class Desk:
-    """The pairs of the newest round, one after another, for one rater."""
+    """The questions of the newest round and of open studies, one after another, for one rater."""
 
     def __init__(
         self, store: Store, rater: Rater, clock: Callable[[], float] = time.monotonic
@@ -65,23 +66,20 @@ class Desk:
         self._lock = threading.RLock()
         self._name = secrets.token_hex(8)
         self._num_served = 0
-        self._queue: list[Pair] = []
+        self._queue: list[Question] = []
         self._mine: list[Comparison] = []
         self._round = 0
-        self._pair_ids: frozenset[str] = frozenset()
+        self._pairs: dict[str, Pair] = {}
         self._seats = Seats(num=0, num_taken_by_others=0)
 
     def refresh(self) -> None:
-        """Read the store anew; the pair on the desk stays if it is still to be compared."""
+        """Read the store anew; the question on the desk stays if it is still to be answered."""
         with self._lock:
-            pairs = self._store.pairs()
-            self._round = max((pair.round for pair in pairs), default=0)
-            self._pair_ids = frozenset(p.pair_id for p in pairs if p.round == self._round)
-            people = self._store.comparisons(kind=RaterKind.PERSON)
-            self._mine = [c for c in people if c.rater_id == self.rater.rater_id]
-            rated = {comparison.pair_id for comparison in self._mine}
+            self._round = self._store.newest_round()
+            self._pairs = {p.pair_id: p for p in self._store.served_pairs(self._round)}
+            self._mine = self._store.answers(self.rater.rater_id)
             before = self._head
-            self._queue = [before] if before and before.pair_id not in rated else []
+            self._queue = [before] if before and self._is_asked(before) else []
             self.refill()
             if self._head != before or self._num_served == 0:
                 self._num_served += 1
@@ -99,30 +97,35 @@ class Desk:
         return outcome
 
     def refill(self) -> None:
-        """Look up the pairs to come. Called after showing one, so that nobody waits for it."""
+        """Look up the questions to come. Called after showing one, so that nobody waits for it."""
         with self._lock:
             if len(self._queue) < AHEAD:
-                found = self._store.take_pairs(self.rater.rater_id, self._round, AHEAD)
-                known = {pair.pair_id for pair in self._queue}
-                self._queue += [pair for pair in found if pair.pair_id not in known]
+                found = self._store.take_questions(self.rater.rater_id, self._round, AHEAD)
+                known = {_key_of(question) for question in self._queue}
+                self._queue += [each for each in found if _key_of(each) not in known]
                 self._seats = self._store.seats(self._round, self.rater.rater_id)
-            for pair in self._queue:
-                self._cards.card(pair)
+            for question in self._queue:
+                self._cards.card(question)
 
     def view(self) -> View:
         """Return what is on the desk."""
         with self._lock:
-            cards = [self._cards.card(pair) for pair in self._queue[:AHEAD]]
+            cards = [self._cards.card(question) for question in self._queue[:AHEAD]]
             return View(
                 token=self._token,
                 card=cards[0] if cards else None,
                 ahead=tuple(cards[1:]),
-                progress=measure(self._mine, self._pair_ids, self._seats, self._round, utc_now()),
+                progress=measure(self._mine, self._pairs, self._seats, self._round, utc_now()),
             )
 
     @property
-    def _head(self) -> Pair | None:
+    def _head(self) -> Question | None:
         return self._queue[0] if self._queue else None
+
+    def _is_asked(self, question: Question) -> bool:
+        """Say whether a question still waits for the rater's answer."""
+        answered = {_key_of(comparison) for comparison in self._mine}
+        return question.pair.pair_id in self._pairs and _key_of(question) not in answered
 
     @property
     def _token(self) -> str:
@@ -137,14 +140,16 @@ class Desk:
             return self._undo()
         return Outcome.STALE if self._head is None else self._record(self._head, press)
 
-    def _record(self, pair: Pair, press: Press) -> Outcome:
+    def _record(self, question: Question, press: Press) -> Outcome:
         comparison = Comparison.new(
-            pair_id=pair.pair_id,
+            pair_id=question.pair.pair_id,
             rater_id=self.rater.rater_id,
             choice=press.choice,
-            shown_left=self._cards.card(pair).left,
+            aspect=question.aspect,
+            shown_left=self._cards.card(question).left,
             milliseconds=press.milliseconds,
-            idempotency_key=self._key(pair.pair_id),
+            idempotency_key=self._key(question.pair.pair_id),
+            repeats=question.repeats,
         )
         stored = self._store.answer(comparison)
         self._serve(self._queue[1:])
@@ -157,21 +162,29 @@ class Desk:
         taken_back = self._store.take_back(self.rater.rater_id, self._key("undo"))
         if taken_back is None:
             return Outcome.NOTHING_TO_UNDO
-        event, pair = taken_back
+        event, question = taken_back
         self._mine = [c for c in self._mine if c.comparison_id != event.supersedes]
-        others = [p for p in self._queue if p.pair_id != event.pair_id]
-        self._serve([pair, *others] if pair else others)
-        return Outcome.UNDONE if pair else Outcome.UNDONE_AND_TAKEN
+        if question is None:
+            self._serve([each for each in self._queue if each.pair.pair_id != event.pair_id])
+            return Outcome.UNDONE_AND_TAKEN
+        self._serve([question, *(e for e in self._queue if _key_of(e) != _key_of(question))])
+        return Outcome.UNDONE
 
     def _key(self, what: str) -> str:
         return f"{self.rater.rater_id}:{what}:{self._token}"
 
-    def _serve(self, queue: Sequence[Pair]) -> None:
-        """Put the next pair in front; only an empty desk has to look for one first."""
+    def _serve(self, queue: Sequence[Question]) -> None:
+        """Put the next question in front; only an empty desk has to look for one first."""
         self._queue = list(queue)
         self._num_served += 1
         if not self._queue:
             self.refill()
+
+
+def _key_of(asked: Question | Comparison) -> tuple[str, Aspect, bool]:
+    """Return which question it is, or answers."""
+    pair_id = asked.pair.pair_id if isinstance(asked, Question) else asked.pair_id
+    return pair_id, asked.aspect, asked.repeats is not None
 
 
 _desks: dict[tuple[str, str], Desk] = {}

@@ -1,12 +1,13 @@
 """How far a round and a rater have come: answers of the round, today's count, pace, time left."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import pairwise
 
-from data.records import Comparison, Seats
+from data.questions import Seats
+from data.records import Choice, Comparison, Pair
 
 _LONGEST_GAP_S = 90.0
 """A longer pause between two answers was a break, not work."""
@@ -20,9 +21,10 @@ class Progress:
 
     round: int
     num_answered: int
-    """Answers that people have given; the rater's skips count too, as nothing is left of them."""
+    """Judgements that people have given; the rater's skips count too: nothing is left of them."""
     num_seats: int
-    """Answers that the round asks of people."""
+    """Judgements that are asked of people: those that check raters are among them, so that nobody
+    sees by the count which these are."""
     num_today: int
     """The rater's own."""
     seconds_per_pair: float | None
@@ -43,19 +45,28 @@ class Progress:
 
 def measure(
     mine: Sequence[Comparison],
-    pair_ids: frozenset[str],
+    pairs: Mapping[str, Pair],
     seats: Seats,
     number: int,
     now: datetime,
 ) -> Progress:
-    """Measure a rater's current comparisons against a round's seats; `now` is naive UTC."""
-    num_mine = len({comparison.pair_id for comparison in mine} & pair_ids)
+    """Measure a rater's current answers against what is asked; `now` is naive UTC."""
+    by_others = seats.num_taken_by_others + seats.num_checks_by_others
     return Progress(
         round=number,
-        num_answered=seats.num_taken_by_others + num_mine,
-        num_seats=seats.num,
+        num_answered=by_others + _num_judged(mine, pairs),
+        num_seats=seats.num + seats.num_checks,
         num_today=sum(_local_day(c.created_at) == _local_day(now) for c in mine),
         seconds_per_pair=seconds_per_pair([comparison.created_at for comparison in mine], now),
+    )
+
+
+def _num_judged(mine: Sequence[Comparison], pairs: Mapping[str, Pair]) -> int:
+    """Count the rater's judgements; with a pair that they skip, its second showing is done too."""
+    judged = {(c.pair_id, c.repeats is not None) for c in mine if c.pair_id in pairs}
+    skipped = {(c.pair_id, True) for c in mine if c.choice is Choice.SKIP}
+    return len(
+        judged | {each for each in skipped if each[0] in pairs and pairs[each[0]].asked_again}
     )
 
 

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from data.records import Aspect, Comparison, Pair, RaterKind, Seats
+from data.questions import Seats
+from data.records import Aspect, Comparison, Pair, RaterKind
 from data.store import Store
 from labeling_app.rating_statistics.agreement import Agreement, agreement
 from labeling_app.rating_statistics.estimates import Estimate

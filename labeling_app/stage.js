@@ -146,7 +146,7 @@ class Stage {
   nameSide() {
     const { isFlipping, side } = this.loupe;
     this.find(".flip").setAttribute("aria-pressed", isFlipping);
-    const asked = isFlipping ? `This is the ${side} image. Which is better for` : "Which image is better for";
+    const asked = isFlipping ? `This is the ${side} image. ${this.asked}` : this.asked;
     this.find(".asked p").textContent = asked;
   }
 
@@ -218,6 +218,7 @@ class Stage {
     this.find(".frame.left").replaceChildren(images[0].element);
     this.find(".frame.right").replaceChildren(images[1].element);
     this.loupe.reset();
+    this.asked = pair.asked;
     this.nameSide();
     this.fit();
   }

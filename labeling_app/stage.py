@@ -15,7 +15,7 @@ from streamlit.components.v2 import component
 from streamlit.components.v2.types import ComponentRenderer
 
 from labeling_app.access import image_url
-from labeling_app.actions import ACTIONS, TOOLS
+from labeling_app.actions import ACTIONS, ASKED, TOOLS
 from labeling_app.cards import Card
 from labeling_app.desk import View
 from labeling_app.ending import Ending
@@ -54,6 +54,7 @@ def stage_data(
 
 def _shown(card: Card) -> dict[str, str]:
     return {
+        "asked": ASKED[card.question.aspect],
         "prompt": card.prompt,
         "left": image_url(card.left_sha256),
         "right": image_url(card.right_sha256),

@@ -22,12 +22,12 @@ def test_an_erased_rater_is_gone_and_the_others_are_as_they_were(
     store.record_many([choose(first), choose(second, Choice.TIE)])
     store.record_many([choose(pair, rater_id=bob.rater_id) for pair in (first, third)])
     store.undo(bob.rater_id, "undo")
-    store.take_pairs(bob.rater_id, 1, 2)
+    store.take_questions(bob.rater_id, 1, 2)
     before = [c for c in store.comparison_events() if c.rater_id == ann.rater_id]
     assert store.erase_rater(bob.rater_id) == 3
     assert store.comparison_events() == before
     assert store.raters() == [ann]
-    assert len(store.take_pairs(ann.rater_id, 1, 9)) == 4  # Bob's leases are over
+    assert len(store.take_questions(ann.rater_id, 1, 9)) == 4  # Bob's leases are over
     assert store.pairs()[:3] == [first, second, third]
     assert store.erase_rater(bob.rater_id) == 0
     if isinstance(store.engine, DuckDBFile):

@@ -176,7 +176,8 @@ def test_undo_takes_back_the_latest_and_redo_leaves_the_store_equal(
     assert undone is not None
     assert (undone.choice, undone.supersedes) == (Choice.UNDO, latest.comparison_id)
     assert current(store) == {(first.pair_id, "left")}
-    assert second in store.next_pairs(ann.rater_id, num=10)
+    waiting = [question.pair for question in store.take_questions(ann.rater_id, 1, 10)]
+    assert second in waiting
     assert store.undo(ann.rater_id, "undo") == undone
     assert len(store.comparisons()) == 1
     store.record(choose(second, Choice.RIGHT))
@@ -203,24 +204,6 @@ def test_one_raters_undo_leaves_the_others_alone(store: Store, choose: Choose, a
     store.record_many([choose(pair), choose(pair, rater_id=bob.rater_id)])
     store.undo(ann.rater_id, "undo")
     assert [c.rater_id for c in store.comparisons()] == [bob.rater_id]
-
-
-def test_next_pairs_are_unjudged_least_compared_first_and_stable(
-    store: Store, choose: Choose, ann: Rater
-):
-    bob = Rater.new("bob", RaterKind.PERSON)
-    store.add_rater(bob)
-    pairs = store.pairs()
-    order = store.next_pairs(ann.rater_id, num=10)
-    assert sorted(p.pair_id for p in order) == sorted(p.pair_id for p in pairs)
-    assert store.next_pairs(ann.rater_id, num=10) == order
-    assert store.next_pairs(ann.rater_id, num=2) == order[:2]
-    assert store.next_pairs(bob.rater_id, num=10) != order
-    store.record(choose(order[0], rater_id=bob.rater_id))
-    assert store.next_pairs(ann.rater_id, num=10) == [*order[1:], order[0]]
-    store.record(choose(order[1]))
-    assert store.next_pairs(ann.rater_id, round=1, num=10) == [*order[2:], order[0]]
-    assert store.next_pairs(ann.rater_id, round=2) == []
 
 
 def test_counts_never_mix_people_with_simulated_raters(store: Store, choose: Choose):

@@ -71,8 +71,8 @@ def test_a_folder_waits_to_be_compared(table, root, capsys):
     run("import", images, "--prompts", prompts, "--round", "3", "--workspace", root)
     assert "0 comparisons added" in capsys.readouterr().out
     [pair] = Workspace(root).store().pairs(3)
-    ann = Workspace(root).store().next_pairs("ann", 3)
-    assert ann == [pair]
+    waiting = Workspace(root).store().take_questions("ann", 3, 9)
+    assert [question.pair for question in waiting] == [pair]
 
 
 def test_what_a_table_does_not_tell_is_told_by_options(table, root):

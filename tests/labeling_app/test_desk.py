@@ -42,7 +42,7 @@ class Sitting:
     @property
     def pair_id(self) -> str | None:
         card = self.view.card
-        return card and card.pair.pair_id
+        return card and card.question.pair.pair_id
 
     def stored(self) -> list[Comparison]:
         return self.store.comparisons()
@@ -61,18 +61,18 @@ def test_every_pair_is_served_once_and_stored_as_pressed(sitting: Sitting, ada: 
         assert sitting.press(choice) is Outcome.RECORDED
     assert sitting.view.card is None
     assert sitting.view.progress.fraction == 1
-    assert len({card.pair.pair_id for card in cards}) == 5
+    assert len({card.question.pair.pair_id for card in cards}) == 5
     stored = sitting.stored()
     assert [c.choice for c in stored] == choices
-    assert [c.pair_id for c in stored] == [card.pair.pair_id for card in cards]
+    assert [c.pair_id for c in stored] == [card.question.pair.pair_id for card in cards]
     for card, comparison in zip(cards, stored, strict=True):
-        assert comparison.shown_left == card.left == left_image(card.pair, ada.rater_id)
+        assert comparison.shown_left == card.left == left_image(card.question.pair, ada.rater_id)
         assert comparison.milliseconds == 700
         assert sitting.store.image(comparison.shown_left).sha256 == card.left_sha256
 
 
 def test_pairs_ahead_are_the_ones_that_come(sitting: Sitting):
-    expected = [card.pair.pair_id for card in sitting.view.ahead]
+    expected = [card.question.pair.pair_id for card in sitting.view.ahead]
     served = []
     for _ in expected:
         sitting.press(Choice.LEFT)
@@ -176,7 +176,7 @@ def test_two_raters_share_the_pairs_and_see_how_far_the_round_is(
     bob = Rater.new("Bob", RaterKind.PERSON)
     workspace.store().add_rater(bob)
     other = Sitting(workspace, bob)
-    seen = {sitting.pair_id, *(card.pair.pair_id for card in sitting.view.ahead)}
+    seen = {sitting.pair_id, *(card.question.pair.pair_id for card in sitting.view.ahead)}
     assert other.pair_id not in seen
     while other.view.card is not None:
         seen.add(other.pair_id)

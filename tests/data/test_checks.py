@@ -1,0 +1,188 @@
+"""What only checks raters or measures policies: gold pairs, second showings, studies."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from data.assignment import REPEAT_AFTER
+from data.errors import UnknownRecord
+from data.questions import Question, Study
+from data.records import Aspect, Choice, Comparison, Image, Pair, Prompt, Rater, RaterKind, Sampler
+from data.snapshot import take_snapshot
+from data.store import Store
+from data.workspace import Workspace
+
+SAMPLER = Sampler(scheduler="ddim", num_steps=2, guidance=1.0, eta=1.0, width=1, height=1)
+BOTH = (Aspect.ALIGNMENT, Aspect.QUALITY)
+
+pytestmark = pytest.mark.both_engines
+
+
+@pytest.fixture
+def bob(store: Store) -> Rater:
+    rater = Rater.new("bob", RaterKind.PERSON)
+    store.add_rater(rater)
+    return rater
+
+
+@pytest.fixture
+def add_pairs(store: Store) -> Callable[..., list[Pair]]:
+    """Add pairs of a prompt of their own; what is told of them holds for each."""
+
+    def add(num: int, *, number: int = 2, **told: object) -> list[Pair]:
+        prompt = Prompt.new(f"prompt {number} {told}")
+        store.add_prompts([prompt])
+        made = {"policy": "base", "sampler": SAMPLER, "prompt_id": prompt.prompt_id}
+        images = [Image.new(sha256=f"{i:064x}", seed=i, **made) for i in range(2 * num)]
+        store.add_images(images)
+        pairs = [
+            Pair.new(
+                round=number,
+                prompt_id=prompt.prompt_id,
+                image_a=a.image_id,
+                image_b=b.image_id,
+                **{name: a.image_id if name == "better" else value for name, value in told.items()},
+            )
+            for a, b in zip(images[::2], images[1::2], strict=True)
+        ]
+        store.add_pairs(pairs)
+        return pairs
+
+    return add
+
+
+def reply(
+    store: Store, rater: Rater, question: Question, choice: Choice = Choice.LEFT
+) -> Comparison:
+    pair = question.pair
+    stored = store.answer(
+        Comparison.new(
+            pair_id=pair.pair_id,
+            rater_id=rater.rater_id,
+            choice=choice,
+            aspect=question.aspect,
+            shown_left=pair.image_b if question.repeats else pair.image_a,
+            repeats=question.repeats,
+        )
+    )
+    assert stored is not None
+    return stored
+
+
+def answer_all(store: Store, rater: Rater, choice: Choice = Choice.LEFT) -> list[Question]:
+    """Answer one question after the other until nothing is left."""
+    asked = []
+    while waiting := store.take_questions(rater.rater_id, 2, 3):
+        asked.append(waiting[0])
+        reply(store, rater, waiting[0], choice)
+    return asked
+
+
+def test_two_questions_of_a_pair_follow_each_other(store: Store, ann: Rater, add_pairs):
+    pairs = add_pairs(3, aspects=BOTH)
+    asked = answer_all(store, ann)
+    assert [q.aspect for q in asked] == [*BOTH] * 3
+    assert [q.pair for q in asked[::2]] == [q.pair for q in asked[1::2]]
+    assert {c.pair_id for c in store.comparisons(2)} == {pair.pair_id for pair in pairs}
+    assert len(store.comparisons(2)) == 6
+    assert store.seats(2, "").num_taken_by_others == 3
+
+
+def test_who_is_amidst_a_pair_goes_on_with_it_and_keeps_the_seat(store, ann, bob, add_pairs):
+    add_pairs(2, aspects=BOTH)
+    first, second, *_ = store.take_questions(ann.rater_id, 2, 2)
+    reply(store, ann, first)
+    assert store.take_questions(ann.rater_id, 2, 2)[0] == second
+    assert len(answer_all(store, bob)) == 0  # Ann holds the other pair too
+    event, again = store.take_back(ann.rater_id, "undo")
+    assert event.aspect is Aspect.ALIGNMENT
+    assert again == first
+
+
+def test_everyone_is_asked_gold_and_nothing_is_learned_from_it(
+    store: Store, workspace: Workspace, ann: Rater, bob: Rater, add_pairs
+):
+    (pair,) = add_pairs(1)
+    gold = add_pairs(2, number=2, better="a")
+    for rater in (ann, bob):
+        assert {q.pair.pair_id for q in answer_all(store, rater)} >= {p.pair_id for p in gold}
+    assert store.pairs(2) == [pair]
+    assert store.gold_pairs(2) == gold
+    assert [c.pair_id for c in store.comparisons()] == [pair.pair_id]
+    assert store.counts().total == 1
+    assert store.progress(2) == (1, 1)
+    assert len(store.checks(2)) == 4
+    assert [row.pair_id for row in take_snapshot(workspace).rows()] == [pair.pair_id]
+
+
+def test_the_worse_image_of_gold_may_be_of_another_prompt(store: Store, add_pairs):
+    (pair,) = add_pairs(1)
+    foil = store.images()[0].image_id
+    better = pair.image_a
+    gold = Pair.new(round=2, prompt_id=pair.prompt_id, image_a=foil, image_b=better, better=better)
+    store.add_pairs([gold])
+    assert store.gold_pairs(2) == [gold]
+    for wrong in (
+        replace(gold, better=None),
+        replace(gold, better=foil),
+        replace(gold, image_a=""),
+    ):
+        with pytest.raises(UnknownRecord, match="add it before its pair"):
+            store.add_pairs([replace(wrong, pair_id="other")])
+
+
+def test_a_pair_comes_back_with_its_answer_named_after_others(store, workspace, ann, add_pairs):
+    (again,) = add_pairs(1, asked_again=True)
+    add_pairs(2 * REPEAT_AFTER)
+    asked = answer_all(store, ann)
+    places = [place for place, question in enumerate(asked) if question.pair == again]
+    assert len(places) == 2
+    assert REPEAT_AFTER < places[1] - places[0] <= REPEAT_AFTER + 4
+    first, second = (asked[place] for place in places)
+    assert first.repeats is None
+    (answered,) = [c for c in store.comparisons() if c.pair_id == again.pair_id]
+    assert second.repeats == answered.comparison_id
+    (check,) = store.checks(2)
+    assert (check.repeats, check.supersedes) == (answered.comparison_id, None)
+    assert check.shown_left != answered.shown_left
+    assert len(take_snapshot(workspace).rows()) == 2 * REPEAT_AFTER + 1
+
+
+def test_what_is_due_comes_at_the_end_if_there_is_not_enough_between(store, ann, bob, add_pairs):
+    add_pairs(3, asked_again=True, aspects=BOTH)
+    asked = answer_all(store, ann)
+    assert [q.repeats is None for q in asked] == [True] * 6 + [False] * 6
+    assert [q.aspect for q in asked] == [*BOTH] * 6
+    seats = store.seats(2, bob.rater_id)
+    assert (seats.num, seats.num_taken_by_others) == (3, 3)
+    assert (seats.num_checks, seats.num_checks_by_others) == (3, 3)
+    event, back = store.take_back(ann.rater_id, "undo")
+    assert back == asked[-1]
+    assert event.repeats == back.repeats
+    assert len(store.comparisons(2)) == 6
+
+
+def test_a_skipped_pair_does_not_come_back(store: Store, ann: Rater, add_pairs):
+    add_pairs(2, asked_again=True)
+    assert len(answer_all(store, ann, Choice.SKIP)) == 2
+
+
+def test_studies_are_asked_first_while_they_are_open_and_never_learned_from(
+    store: Store, workspace: Workspace, ann: Rater, add_pairs
+):
+    (pair,) = add_pairs(1)
+    study = Study(name="paper", policy_a="base", policy_b="round-1", aspects=BOTH)
+    store.add_study(study)
+    add_pairs(2, number=0, study="paper", aspects=BOTH)
+    asked = [q.pair.study for q in store.take_questions(ann.rater_id, 2, 9)]
+    assert asked == ["paper"] * 4 + [None]
+    assert store.newest_round() == 2
+    answer_all(store, ann)
+    assert [c.pair_id for c in store.comparisons()] == [pair.pair_id]
+    assert len(store.study_comparisons("paper")) == 4
+    assert len(store.study_pairs("paper")) == 2
+    assert len(take_snapshot(workspace).rows()) == 1
+    store.add_study(replace(study, status="closed"))
+    assert [s.status for s in store.studies()] == ["closed"]
+    assert store.served_pairs(2) == [pair]
