@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from data.records import Choice
+from data.records import Aspect, Choice
 from emoji_world.judge import Verdict
 
 
@@ -33,12 +33,18 @@ class SimulatedRater:
         if not -1 <= self.side_bias <= 1:
             raise ValueError(f"side_bias must lie between -1 and 1, got {self.side_bias}")
 
-    def choose(self, left: Verdict, right: Verdict, rng: np.random.Generator) -> tuple[Choice, int]:
+    def choose(
+        self,
+        left: Verdict,
+        right: Verdict,
+        rng: np.random.Generator,
+        aspect: Aspect = Aspect.OVERALL,
+    ) -> tuple[Choice, int]:
         """Compare two images of one prompt; return the choice and the milliseconds it took."""
         milliseconds = int(1000 * self.seconds * math.exp(0.5 * rng.normal()))
         if rng.random() < abs(self.side_bias):
             return (Choice.LEFT if self.side_bias > 0 else Choice.RIGHT), milliseconds
-        honest = judgement(left, right)
+        honest = judgement(left, right, aspect)
         if honest in _FLIPPED and rng.random() < self.flip_rate:
             honest = _FLIPPED[honest]
         return honest, milliseconds
@@ -54,10 +60,14 @@ _QUALITY_STEP = 0.35
 """A difference in drawing that a rater notices."""
 
 
-def judgement(left: Verdict, right: Verdict) -> Choice:
-    """Compare without noise: the prompt first, then the drawing; equals are a tie or both bad."""
-    if left.met != right.met:
+def judgement(left: Verdict, right: Verdict, aspect: Aspect = Aspect.OVERALL) -> Choice:
+    """Compare without noise: the prompt first, then the drawing; equals are a tie or both bad.
+
+    Asked about alignment, only the prompt counts; asked about quality, only the drawing.
+    """
+    if aspect is not Aspect.QUALITY and left.met != right.met:
         return Choice.LEFT if left.met else Choice.RIGHT
-    if abs(left.quality - right.quality) >= _QUALITY_STEP:
+    is_seen = abs(left.quality - right.quality) >= _QUALITY_STEP
+    if aspect is not Aspect.ALIGNMENT and is_seen:
         return Choice.LEFT if left.quality > right.quality else Choice.RIGHT
-    return Choice.TIE if left.met else Choice.BOTH_BAD
+    return Choice.TIE if left.met or aspect is Aspect.QUALITY else Choice.BOTH_BAD

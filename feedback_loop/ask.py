@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from data.errors import ConfigError
 from data.files import digest
-from data.records import Choice, Comparison, Pair, Rater, RaterKind
+from data.records import Aspect, Choice, Comparison, Pair, Rater, RaterKind
 from feedback_loop.loop import Loop
 from feedback_loop.world import judge_of, simulated_raters
 
@@ -66,9 +66,11 @@ class Panel:
         self._raters = raters
 
     def compare(self, pairs: Sequence[Pair]) -> list[Comparison]:
-        """Return one comparison of each pair."""
+        """Return one comparison of each pair and aspect."""
         verdicts = self._verdicts(pairs)
-        return [self._compare_one(pair, verdicts) for pair in pairs]
+        return [
+            self._compare_one(pair, aspect, verdicts) for pair in pairs for aspect in pair.aspects
+        ]
 
     def _verdicts(self, pairs: Sequence[Pair]) -> "dict[str, Verdict]":
         from feedback_loop.pixels import read_images
@@ -83,23 +85,27 @@ class Panel:
         verdicts = self._judge.verdicts(images, [texts[p] for p in prompt_of.values()])
         return dict(zip(prompt_of, verdicts, strict=True))
 
-    def _compare_one(self, pair: Pair, verdicts: "dict[str, Verdict]") -> Comparison:
+    def _compare_one(
+        self, pair: Pair, aspect: Aspect, verdicts: "dict[str, Verdict]"
+    ) -> Comparison:
         """Let the rater whose turn it is compare a pair, on sides drawn for the two of them."""
         turn = int(pair.pair_id, 16) % len(self._raters)
         rater, record = self._raters[turn]
-        key = digest(["simulated", self._loop.config.seed, record.rater_id, pair.pair_id])
+        what = ["simulated", self._loop.config.seed, record.rater_id, pair.pair_id]
+        key = digest(what if aspect is Aspect.OVERALL else [*what, aspect.value])
         rng = np.random.default_rng(int(key, 16))
         left, right = (pair.image_a, pair.image_b)
         if rng.random() < 0.5:
             left, right = right, left
         if verdicts[left].known:
-            choice, milliseconds = rater.choose(verdicts[left], verdicts[right], rng)
+            choice, milliseconds = rater.choose(verdicts[left], verdicts[right], rng, aspect)
         else:
             choice, milliseconds = Choice.SKIP, 0
         return Comparison.new(
             pair_id=pair.pair_id,
             rater_id=record.rater_id,
             choice=choice,
+            aspect=aspect,
             shown_left=left,
             milliseconds=milliseconds,
             idempotency_key=key,

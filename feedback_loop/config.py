@@ -7,6 +7,7 @@ Kept in `workspace.yaml`; the defaults are the embedded emoji world's. Imports n
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
+from data.records import Aspect
 from reward_training.config import FitConfig, ModelConfig, TrainingConfig
 from rl_finetune.config import SamplingConfig, TuneConfig
 
@@ -30,10 +31,16 @@ class GenerateConfig:
     num_images: int = 1200
     """New images per round at most. With twice the pairs every image stands in one; with fewer, an
     image stands in several of its prompt."""
+    aspects: tuple[Aspect, ...] = (Aspect.OVERALL,)
+    """What raters are asked about each pair, one question after the other: overall, or alignment
+    (is it what was asked for?) and quality (is it a good picture?). The round's reward is fitted
+    to the first."""
 
     def __post_init__(self) -> None:
         _require_at_least(1, "generate", num_pairs=self.num_pairs)
         _require_at_least(2, "generate", num_images=self.num_images)
+        if not self.aspects or len(set(self.aspects)) < len(self.aspects):
+            raise ValueError("generate.aspects: expected one or more, each of them once")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,12 +54,19 @@ class PeopleConfig:
     person judges each of the others."""
     overlap_raters: int = 2
     """How many people judge each of those."""
+    repeat_share: float = 0.05
+    """Share of a round's pairs that come back to who judged them, with the sides swapped: how far
+    people agree with themselves."""
+    gold_share: float = 0.03
+    """Gold pairs, whose answer is known, as a share of a round's pairs. Everyone is asked them,
+    beside the round's own, and nothing is learned from the answers."""
 
     def __post_init__(self) -> None:
         _require_at_least(0, "people", num_pairs=self.num_pairs)
         _require_at_least(1, "people", overlap_raters=self.overlap_raters)
-        if not 0 <= self.overlap_share <= 1:
-            raise ValueError(f"people.overlap_share: expected 0 to 1, got {self.overlap_share}")
+        for name in ("overlap_share", "repeat_share", "gold_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"people.{name}: expected 0 to 1, got {getattr(self, name)}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -151,6 +165,7 @@ class LoopConfig:
             backbone=backbone,
             name=name,
             held_out_fraction=self.fit.held_out_fraction,
+            aspect=self.generate.aspects[0],
             model=self.fit.model,
             training=replace(self.fit.training, seed=round_seed),
         )

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 
 from data.records import Image, Pair, Policy
-from feedback_loop.config import PeopleConfig
+from feedback_loop.config import LoopConfig
 from feedback_loop.drawing import Artist, Wanted
+from feedback_loop.gold import add_gold
 from feedback_loop.loop import Loop
 from feedback_loop.pairing import pair_up, share_out
 from feedback_loop.seeds import pair_seed
@@ -23,12 +24,13 @@ def generate(loop: Loop, number: int) -> dict[str, object]:
     artist = Artist(loop, policy)
     wanted, pairs = _plan(artist, number)
     waiting = _WaitingPairs(loop, pairs)
-    artist.draw(
+    images = artist.draw(
         wanted,
         number=number,
         purpose=f"round {number}: images of {policy.name}",
         on_saved=waiting.on_saved,
     )
+    add_gold(loop, number, images)
     return {"policy": policy.name, "num_images": len(wanted), "num_pairs": len(pairs)}
 
 
@@ -75,18 +77,27 @@ def _plan(artist: Artist, number: int) -> tuple[list[Wanted], list[Pair]]:
             Pair.new(round=number, prompt_id=share.prompt_id, image_a=a, image_b=b) for a, b in met
         ]
     drawn = [each for _, each in sorted(wanted, key=lambda row: row[0])]
-    return drawn, _with_overlap(pairs, config.people)
+    return drawn, _for_people(pairs, config)
 
 
-def _with_overlap(pairs: list[Pair], people: PeopleConfig) -> list[Pair]:
-    """Give several seats to exactly the share of pairs that several people judge.
+def _for_people(pairs: list[Pair], config: LoopConfig) -> list[Pair]:
+    """Say what is asked, and let exact shares have several raters, and come back to them.
 
-    Ids of pairs are digests, so the first of them are a random draw.
+    Ids of pairs are digests, so the first of them are a random draw, and so are the last.
     """
-    num = round(people.overlap_share * len(pairs))
-    shared = set(sorted(pair.pair_id for pair in pairs)[:num])
+    people, ids = config.people, sorted(pair.pair_id for pair in pairs)
+    shared = set(ids[: round(people.overlap_share * len(ids))])
+    again = set(ids[len(ids) - round(people.repeat_share * len(ids)) :])
     seats = {True: people.overlap_raters, False: 1}
-    return [replace(pair, num_raters=seats[pair.pair_id in shared]) for pair in pairs]
+    return [
+        replace(
+            pair,
+            num_raters=seats[pair.pair_id in shared],
+            asked_again=pair.pair_id in again,
+            aspects=config.generate.aspects,
+        )
+        for pair in pairs
+    ]
 
 
 def _earlier_images(artist: Artist, number: int) -> dict[str, list[str]]:

@@ -87,5 +87,8 @@ def _row(line: RaterLine) -> dict[str, str | int]:
         "left": share_words(quality.left),
         "ties": share_words(quality.ties),
         "agrees with others": share_words(quality.agreement),
+        "with themselves": share_words(quality.consistency),
+        "known answers": share_words(quality.gold),
+        "too fast": share_words(quality.too_fast),
         "": str(line.verdict),
     }

@@ -10,13 +10,12 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from data.questions import Seats
 from data.records import Aspect, Comparison, Pair, RaterKind
 from data.store import Store
 from labeling_app.rating_statistics.agreement import Agreement, agreement
 from labeling_app.rating_statistics.estimates import Estimate
 from labeling_app.rating_statistics.outcomes import of_aspect, outcome_table
-from labeling_app.rating_statistics.rater_quality import RaterQuality, rater_quality
+from labeling_app.rating_statistics.rater_quality import RaterQuality, Repeat, rater_quality
 from labeling_app.rating_statistics.side_bias import SideBias, side_bias
 from labeling_app.rating_statistics.verdict import Verdict, verdict
 from labeling_app.rating_statistics.win_rates import win_rates
@@ -45,9 +44,10 @@ class Win:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RatingReport:
-    """A round as people have rated it so far."""
+    """A round as people have rated it so far, by the first aspect that it asks about."""
 
     round: int
+    aspect: Aspect
     num_answered: int
     """Seats that are filled."""
     num_seats: int
@@ -67,26 +67,38 @@ def report_on(store: Store, round: int | None = None) -> RatingReport:  # noqa: 
     number = max((pair.round for pair in pairs), default=0) if round is None else round
     of_round = {pair.pair_id: pair for pair in pairs if pair.round == number}
     names = {rater.rater_id: rater.name for rater in store.raters()}
-    rated = store.comparisons(round=number, kind=RaterKind.PERSON)
-    overall = of_aspect(rated, Aspect.OVERALL)
-    seats: Seats = store.seats(number, "")
-    described = rater_quality(overall, of_round)
+    aspect = next((pair.aspects[0] for pair in of_round.values()), Aspect.OVERALL)
+    rated = of_aspect(store.comparisons(round=number, kind=RaterKind.PERSON), aspect)
+    checks = of_aspect(store.checks(number), aspect)
+    seats = store.seats(number, "")
+    gold = {pair.pair_id: pair for pair in store.gold_pairs(number)}
+    described = rater_quality(
+        rated,
+        of_round | gold,
+        gold=[check for check in checks if check.pair_id in gold],
+        repeats=_repeats(rated, checks),
+    )
     return RatingReport(
         round=number,
+        aspect=aspect,
         num_answered=seats.num_taken_by_others,
         num_seats=seats.num,
-        num_by_choice=dict(Counter(comparison.choice.value for comparison in overall)),
-        by_hour=dict(Counter((_hour(each), names[each.rater_id]) for each in overall)),
-        agreement=agreement(
-            outcome_table(overall, of_round), np.random.default_rng(_BOOTSTRAP_SEED)
-        ),
-        side=side_bias(overall),
+        num_by_choice=dict(Counter(comparison.choice.value for comparison in rated)),
+        by_hour=dict(Counter((_hour(each), names[each.rater_id]) for each in rated)),
+        agreement=agreement(outcome_table(rated, of_round), np.random.default_rng(_BOOTSTRAP_SEED)),
+        side=side_bias(rated),
         raters=[
             RaterLine(name=names[each.rater_id], quality=each, verdict=verdict(each))
             for each in described
         ],
-        wins=_wins(store, overall, of_round),
+        wins=_wins(store, rated, of_round),
     )
+
+
+def _repeats(rated: Sequence[Comparison], checks: Sequence[Comparison]) -> list[Repeat]:
+    """Return first and second answers to the same question."""
+    first = {comparison.comparison_id: comparison for comparison in rated}
+    return [(first[c.repeats], c) for c in checks if c.repeats in first]
 
 
 def _wins(store: Store, rated: Sequence[Comparison], pairs: Mapping[str, Pair]) -> list[Win]:

@@ -49,17 +49,16 @@ def rater_quality(
     comparisons: Sequence[Comparison],
     pairs: Mapping[str, Pair],
     *,
-    gold: Mapping[str, str] | None = None,
+    gold: Sequence[Comparison] = (),
     repeats: Sequence[Repeat] = (),
 ) -> list[RaterQuality]:
     """Describe every rater of current comparisons of one aspect, in order of appearance.
 
     Args:
-        comparisons: Of one aspect, one for each rater and pair.
-        pairs: The pairs by their id, those of `repeats` too.
-        gold: The id of the better image by the id of each pair with a known one.
-        repeats: Answers of one rater to one pair with the sides swapped; else a `ValueError`. The
-            store lists only the later one as current: take the first from the events.
+        comparisons: Of one aspect, one for each rater and pair; none of those below.
+        pairs: All pairs by their id.
+        gold: Answers of the same aspect to gold pairs.
+        repeats: Answers of one rater to one pair with the sides swapped; else a `ValueError`.
     """
     by_rater: dict[str, list[Comparison]] = {}
     for comparison in comparisons:
@@ -69,7 +68,7 @@ def rater_quality(
     return [
         _describe(
             mine,
-            gold=_gold_accuracy(mine, pairs, gold or {}),
+            gold=_gold_accuracy([each for each in gold if each.rater_id == rater_id], pairs),
             agreement=agreements[rater_id],
             consistency=consistencies.get(rater_id),
         )
@@ -116,11 +115,9 @@ def _agreements(
     }
 
 
-def _gold_accuracy(
-    mine: Sequence[Comparison], pairs: Mapping[str, Pair], gold: Mapping[str, str]
-) -> Estimate | None:
-    asked = [c for c in mine if c.pair_id in gold and c.choice is not Choice.SKIP]
-    is_right = [preferred(c, pairs[c.pair_id]) == gold[c.pair_id] for c in asked]
+def _gold_accuracy(mine: Sequence[Comparison], pairs: Mapping[str, Pair]) -> Estimate | None:
+    asked = [(c, pairs[c.pair_id]) for c in mine if c.choice is not Choice.SKIP]
+    is_right = [preferred(comparison, pair) == pair.better for comparison, pair in asked]
     return share_of(sum(is_right), len(asked))
 
 

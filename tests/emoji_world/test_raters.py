@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from data.records import Choice
+from data.records import Aspect, Choice
 from emoji_world.judge import Verdict
 from emoji_world.raters import SimulatedRater, judgement
 
@@ -50,3 +52,15 @@ def test_impossible_traits_are_refused():
         SimulatedRater(name="s", flip_rate=0.9)
     with pytest.raises(ValueError, match="side_bias"):
         SimulatedRater(name="s", side_bias=2)
+
+
+def test_alignment_looks_at_the_prompt_alone_and_quality_at_the_drawing():
+    met = Verdict(known=True, met=True, match=1.0, quality=0.2)
+    fine = Verdict(known=True, met=False, match=0.0, quality=0.9)
+    assert judgement(met, fine) is Choice.LEFT
+    assert judgement(met, fine, Aspect.ALIGNMENT) is Choice.LEFT
+    assert judgement(met, fine, Aspect.QUALITY) is Choice.RIGHT
+    drawn = replace(met, quality=0.9)
+    assert judgement(met, drawn, Aspect.ALIGNMENT) is Choice.TIE
+    assert judgement(fine, fine, Aspect.ALIGNMENT) is Choice.BOTH_BAD
+    assert judgement(fine, fine, Aspect.QUALITY) is Choice.TIE

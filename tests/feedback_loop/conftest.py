@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from data.records import Choice, Comparison, Rater, RaterKind
+from emoji_world.judge import Verdict
 from feedback_loop.config import FitSection, GenerateConfig, LoopConfig, MeasureConfig
 from feedback_loop.loop import create_loop
 from feedback_loop.pixels import read_images
@@ -107,3 +108,19 @@ def compare_as_person(loop, number, name="ada"):
 @pytest.fixture(scope="session")
 def compare():
     return compare_as_person
+
+
+class BrightnessJudge:
+    """Finds a prompt met where the image is bright; knows nothing of cats."""
+
+    def verdicts(self, images, prompts):
+        brightness = images.mean(dim=(1, 2, 3)).tolist()
+        return [
+            Verdict(known="cat" not in prompt, met=light > 0.5, match=light, quality=1.0)
+            for light, prompt in zip(brightness, prompts, strict=True)
+        ]
+
+
+@pytest.fixture
+def brightness_judge():
+    return BrightnessJudge()

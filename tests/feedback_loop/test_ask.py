@@ -7,32 +7,20 @@ import pytest
 
 from data.errors import ConfigError
 from data.records import Choice, Rater, RaterKind
-from emoji_world.judge import Verdict
 from emoji_world.raters import SimulatedRater
 from feedback_loop.ask import Panel, ask_simulated
 from feedback_loop.generate import generate
 from feedback_loop.loop import Loop
 
 
-class BrightnessJudge:
-    """Finds a prompt met where the image is bright; knows nothing of cats."""
-
-    def verdicts(self, images, prompts):
-        brightness = images.mean(dim=(1, 2, 3)).tolist()
-        return [
-            Verdict(known="cat" not in prompt, met=light > 0.5, match=light, quality=1.0)
-            for light, prompt in zip(brightness, prompts, strict=True)
-        ]
-
-
 @pytest.fixture
-def panel(loop):
+def panel(loop, brightness_judge):
     generate(loop, 1)
     raters = [SimulatedRater(name=f"r{n}", flip_rate=0.0) for n in range(3)]
     records = [Rater.new(r.name, RaterKind.SIMULATED, r.traits()) for r in raters]
     for record in records:
         loop.store.add_rater(record)
-    return Panel(loop, BrightnessJudge(), list(zip(raters, records, strict=True)))
+    return Panel(loop, brightness_judge, list(zip(raters, records, strict=True)))
 
 
 def test_asking_twice_records_once(panel, loop):

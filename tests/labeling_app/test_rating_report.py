@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from data.records import Choice, Comparison, Pair, Policy, Rater, RaterKind
+from data.records import Aspect, Choice, Comparison, Pair, Policy, Rater, RaterKind
 from data.workspace import Workspace
 from labeling_app.rating_report import report_on
 from labeling_app.rating_words import agreement_words, rater_words, side_words, win_words
@@ -118,3 +118,70 @@ def test_status_says_how_people_rate(rated: Workspace, capsys, tmp_path: Path):
     assert "Ann: 40 (fine)" in said
     assert "Lea: 40 (look at:" in said
     assert "agreement     alpha" in said
+
+
+def test_answers_that_check_raters_describe_them_and_nothing_else(
+    tmp_path: Path, add_round: Callable
+):
+    """Ann knows the better image of gold and agrees with herself; Lea takes the left, always."""
+    workspace = Workspace.create(tmp_path / "workspace")
+    pairs = add_round(workspace, 30, num_raters=2)
+    store = workspace.store()
+    gold = [
+        Pair.new(
+            round=1,
+            prompt_id=pair.prompt_id,
+            image_a=pair.image_a,
+            image_b=pair.image_b,
+            better=pair.image_a,
+        )
+        for pair in pairs
+    ]
+    store.add_pairs(gold)
+    for name in ("Ann", "Lea"):
+        rater = Rater.new(name, RaterKind.PERSON)
+        store.add_rater(rater)
+
+        def said(pair: Pair, shown_left: str, rater: Rater = rater, **told: str) -> Comparison:
+            is_right = rater.name == "Ann" and shown_left != pair.image_a
+            return Comparison.new(
+                pair_id=pair.pair_id,
+                rater_id=rater.rater_id,
+                choice=Choice.RIGHT if is_right else Choice.LEFT,
+                shown_left=shown_left,
+                milliseconds=2000,
+                **told,
+            )
+
+        first = store.record_many([said(pair, pair.image_a) for pair in pairs])
+        again = [
+            said(pair, pair.image_b, repeats=answer.comparison_id)
+            for pair, answer in zip(pairs, first, strict=True)
+        ]
+        sides = ["image_a", "image_b"] * 15
+        on_gold = [said(p, getattr(p, side)) for p, side in zip(gold, sides, strict=True)]
+        store.record_many(again + on_gold)
+    report = report_on(store)
+    assert (report.num_answered, report.num_seats) == (60, 60)
+    ann, lea = (line.quality for line in report.raters)
+    assert (ann.num, ann.gold.value, ann.consistency.value) == (30, 1, 1)
+    assert (lea.num, lea.gold.value, lea.consistency.value) == (30, 0.5, 0)
+    ann, lea = (rater_words(line) for line in report.raters)
+    assert "gold" not in ann
+    assert "gold 50 % of 30, consistency 0 % of 30" in lea
+
+
+def test_a_round_of_two_questions_is_reported_by_the_first(tmp_path: Path, add_round: Callable):
+    workspace = Workspace.create(tmp_path / "workspace")
+    (pair,) = add_round(workspace, 1)
+    both = (Aspect.ALIGNMENT, Aspect.QUALITY)
+    twice = replace(pair, pair_id="twice", round=2, aspects=both)
+    store, ada = workspace.store(), Rater.new("Ada", RaterKind.PERSON)
+    store.add_pairs([twice])
+    store.add_rater(ada)
+    told = {"pair_id": "twice", "rater_id": ada.rater_id, "shown_left": pair.image_a}
+    for aspect, choice in zip(both, (Choice.RIGHT, Choice.TIE), strict=True):
+        store.record(Comparison.new(aspect=aspect, choice=choice, **told))
+    report = report_on(store)
+    assert report.aspect is Aspect.ALIGNMENT
+    assert report.num_by_choice == {"right": 1}

@@ -1,5 +1,7 @@
 """What comparisons say of who made them, and when it is worth a look."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -58,9 +60,12 @@ def test_agreement_is_with_others_on_shared_decided_pairs(pairs, rated):
 
 
 def test_gold_takes_the_better_image_and_ties_are_wrong(pairs, rated):
-    gold = {str(n): pairs[str(n)].image_a for n in range(4)}
-    (found,) = rater_quality(rated("ada", ["a", "b", "tie", "skip", "a"]), pairs, gold=gold)
-    assert (found.gold.value, found.gold.num) == (pytest.approx(1 / 3), 3)
+    known = {name: replace(pair, better=pair.image_a) for name, pair in pairs.items()}
+    gold = rated("ada", ["a", "b", "tie", "skip"]) + rated("bob", "b")
+    rest = rated("ada", "aaaaa")[4:] + rated("eve", "aaaaa")[4:]
+    ada, eve = rater_quality(rest, known, gold=gold)
+    assert (ada.gold.value, ada.gold.num) == (pytest.approx(1 / 3), 3)
+    assert (ada.num, eve.gold) == (1, None)
 
 
 def test_consistency_is_about_images_and_not_sides(pairs, new_comparison):
