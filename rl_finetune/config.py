@@ -26,10 +26,10 @@ class SamplingConfig:
     """Classifier-free guidance weight, the same in rollout, update and KL; 1 means none."""
     eta: float = 1.0
     """Noise of the DDIM sampler, in (0, 1]: 1 is the paper's. Policy gradients need it above 0."""
-    num_prompts: int = 8
+    num_prompts: int = 4
     """Prompts per iteration; when the prompt set is larger, they take turns."""
-    num_images_per_prompt: int = 6
-    """Images per prompt and iteration."""
+    num_images_per_prompt: int = 4
+    """Images per prompt and iteration: of the same images, many small iterations make more."""
     batch_size: int = 48
     """Images denoised together: memory against speed, no effect on results but rounding."""
 
@@ -95,7 +95,7 @@ class OptimiserConfig:
 class GalleryConfig:
     """Sample grids at fixed seeds: what the numbers look like."""
 
-    every: int = 10
+    every: int = 20
     """Iterations between grids; one is drawn before the first iteration and one at the end."""
     num_prompts: int = 4
     """Rows: the first prompts of the set."""
@@ -129,7 +129,7 @@ class TuneConfig:
     prompts: str = "emoji"
     """Prompt set: a name that data.prompts knows or a YAML file. Only prompts of split train are
     tuned on."""
-    iterations: int = 100
+    iterations: int = 200
     """Times to draw images and update the adapter."""
     seed: int = 0
     """Decides all that is drawn: prompts, image seeds, trained steps, and first weights."""

@@ -20,7 +20,7 @@ class DpokConfig:
     reward_weight: float = 1.0
     """Weight alpha of the reward. AdamW takes a loss of another scale for the same, so only
     kl_weight / alpha matters where optimiser.max_grad_norm does not act."""
-    kl_weight: float = 0.02
+    kl_weight: float = 0.01
     """Weight beta of the KL to the base per nat of one denoising step: in units of the advantage,
     or of the reward where it is charged to that."""
     kl_in: Literal["loss", "reward"] = "loss"
@@ -29,7 +29,7 @@ class DpokConfig:
     """KL to the base, in nats per image, that kl_weight is steered to; if none, it stays fixed."""
     clip_nats: float = 0.2
     """Half-width of PPO's trust region: nats of one step's joint log-prob, whatever the size."""
-    window: float = 0.2
+    window: float = 0.4
     """Share of the denoising, from pure noise on, that the reward trains; 1 is the paper's. Later
     steps settle details: their gradients are mostly noise, and where sigma is small they drown the
     others'."""
