@@ -20,17 +20,17 @@ class Studies(Catalogue):
         A name that belongs to another study is a `StoreError` and adds nothing.
         """
         with self.writing() as connection:
-            if self._is_known(connection, study, pairs):
+            if _is_known(connection, study):
                 return False
             self._check_pairs(connection, pairs)
             rows.STUDIES.insert(connection, [study])
             rows.PAIRS.insert(connection, pairs)
             return True
 
-    def is_queued(self, study: Study, pairs: Sequence[Pair]) -> bool:
+    def is_queued(self, study: Study) -> bool:
         """Say whether a study is there; raise `StoreError` where another one has its name."""
         with self.reading() as connection:
-            return self._is_known(connection, study, pairs)
+            return _is_known(connection, study)
 
     def add_study(self, study: Study) -> None:
         """Add a study, or a known study's new status."""
@@ -71,20 +71,17 @@ class Studies(Catalogue):
                 kind=None if kind is None else kind.value,
             )
 
-    def _is_known(self, connection: Connection, study: Study, pairs: Sequence[Pair]) -> bool:
-        known = rows.STUDIES.select(connection, source="current_studies", name=study.name)
-        if not known:
-            return False
-        found = {pair.pair_id for pair in rows.PAIRS.select(connection, study=study.name)}
-        is_same = _asked(known[0]) == _asked(study) and found == {pair.pair_id for pair in pairs}
-        if not is_same:
-            raise StoreError(
-                f"study {study.name!r} is there already, of {known[0].policy_a} against"
-                f" {known[0].policy_b} and not as asked for now; choose another name"
-            )
-        return True
+
+def _is_known(connection: Connection, study: Study) -> bool:
+    known = rows.STUDIES.select(connection, source="current_studies", name=study.name)
+    if known and _asked(known[0]) != _asked(study):
+        raise StoreError(
+            f"study {study.name!r} is there already, of {known[0].policy_a} against"
+            f" {known[0].policy_b} and not as asked for now; choose another name"
+        )
+    return bool(known)
 
 
 def _asked(study: Study) -> tuple[object, ...]:
-    """Return what two events of one study have in common."""
-    return study.policy_a, study.policy_b, study.aspects, study.num_raters
+    """Return what all events of one study have in common."""
+    return study.policy_a, study.policy_b, study.aspects, study.num_raters, study.detail

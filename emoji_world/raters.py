@@ -5,11 +5,11 @@ they say is stored as a rater of kind `simulated` and never counts as a person's
 """
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from data.records import Choice
+from data.records import Aspect, Choice
 from emoji_world.judge import Verdict
 
 
@@ -33,12 +33,18 @@ class SimulatedRater:
         if not -1 <= self.side_bias <= 1:
             raise ValueError(f"side_bias must lie between -1 and 1, got {self.side_bias}")
 
-    def choose(self, left: Verdict, right: Verdict, rng: np.random.Generator) -> tuple[Choice, int]:
+    def choose(
+        self,
+        left: Verdict,
+        right: Verdict,
+        rng: np.random.Generator,
+        aspect: Aspect = Aspect.OVERALL,
+    ) -> tuple[Choice, int]:
         """Compare two images of one prompt; return the choice and the milliseconds it took."""
         milliseconds = int(1000 * self.seconds * math.exp(0.5 * rng.normal()))
         if rng.random() < abs(self.side_bias):
             return (Choice.LEFT if self.side_bias > 0 else Choice.RIGHT), milliseconds
-        honest = judgement(left, right)
+        honest = judgement(_as_asked(left, aspect), _as_asked(right, aspect))
         if honest in _FLIPPED and rng.random() < self.flip_rate:
             honest = _FLIPPED[honest]
         return honest, milliseconds
@@ -61,3 +67,18 @@ def judgement(left: Verdict, right: Verdict) -> Choice:
     if abs(left.quality - right.quality) >= _QUALITY_STEP:
         return Choice.LEFT if left.quality > right.quality else Choice.RIGHT
     return Choice.TIE if left.met else Choice.BOTH_BAD
+
+
+def _as_asked(verdict: Verdict, aspect: Aspect) -> Verdict:
+    """Return what counts of a verdict where one aspect is asked about.
+
+    Alignment is what is met and how well it matches, however it is drawn; quality is the drawing,
+    whatever it shows.
+    """
+    match aspect:
+        case Aspect.ALIGNMENT:
+            return replace(verdict, quality=verdict.match)
+        case Aspect.QUALITY:
+            return replace(verdict, met=True)
+        case Aspect.OVERALL:
+            return verdict

@@ -196,21 +196,22 @@ def test_a_study_is_queued_with_its_pairs_once(store: Store, add_pairs):
     study = Study(
         name="ab", policy_a="base", policy_b="b", aspects=BOTH, num_raters=3, detail=detail
     )
-    assert not store.is_queued(study, asked)
+    assert not store.is_queued(study)
     assert [store.queue_study(study, asked) for _ in range(2)] == [True, False]
-    assert store.is_queued(study, asked)
+    assert store.is_queued(study)
     assert store.study("ab") == study
     assert store.study_pairs("ab") == asked
     others = [
         replace(study, policy_b="c"),
         replace(study, aspects=BOTH[:1]),
         replace(study, num_raters=2),
+        replace(study, detail={"images": 2, "prompts": "paper"}),
     ]
     for other in others:
         with pytest.raises(StoreError, match=r"of base against b .*choose another name"):
             store.queue_study(other, asked)
     with pytest.raises(StoreError, match="choose another name"):
-        store.is_queued(study, [])
+        store.is_queued(others[0])
     assert store.studies() == [study]
 
 
