@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from data.records import Choice
+from data.records import Aspect, Choice
 from emoji_world.judge import Verdict
 from emoji_world.raters import SimulatedRater, judgement
 
@@ -50,3 +50,20 @@ def test_impossible_traits_are_refused():
         SimulatedRater(name="s", flip_rate=0.9)
     with pytest.raises(ValueError, match="side_bias"):
         SimulatedRater(name="s", side_bias=2)
+
+
+@pytest.mark.parametrize(
+    ("aspect", "choice"),
+    [
+        (Aspect.OVERALL, Choice.LEFT),
+        (Aspect.ALIGNMENT, Choice.LEFT),
+        (Aspect.QUALITY, Choice.RIGHT),
+    ],
+)
+def test_an_aspect_is_judged_by_itself(aspect, choice):
+    rater, rng = SimulatedRater(name="s", flip_rate=0.0), np.random.default_rng(0)
+    well_matched, well_drawn = verdict(True, 0.1), verdict(False, 0.9)
+    assert rater.choose(well_matched, well_drawn, rng, aspect)[0] == choice
+    assert rater.choose(verdict(True, 0.9), verdict(True, 0.9), rng, aspect)[0] == Choice.TIE
+    only_alignment = rater.choose(verdict(True, 0.1), verdict(True, 0.9), rng, aspect)[0]
+    assert only_alignment == (Choice.TIE if aspect is Aspect.ALIGNMENT else Choice.RIGHT)
