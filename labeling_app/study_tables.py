@@ -9,7 +9,12 @@ from labeling_app.study_report import AspectResult, Part, StudyReport
 from labeling_app.study_words import COLUMNS, QUESTIONS, cells
 
 _ROW_HEIGHT = 34
-_HALF = {"mark": {"type": "rule", "strokeDash": [4, 4]}, "encoding": {"x": {"datum": 50}}}
+_AXIS_HEIGHT = 56
+_COLOR = "#3b62d3"
+_HALF = {
+    "mark": {"type": "rule", "strokeDash": [4, 4], "color": "#888888"},
+    "encoding": {"x": {"datum": 50}},
+}
 
 
 def chart(report: StudyReport) -> None:
@@ -41,7 +46,7 @@ def _spec(rows: list[dict[str, Any]]) -> dict[str, Any]:
     along: dict[str, Any] = {
         "type": "quantitative",
         "scale": {"domain": [0, 100]},
-        "axis": {"title": "preferred, %"},
+        "axis": {"title": "preferred, %", "values": [0, 25, 50, 75, 100]},
     }
     across = {
         "field": "question",
@@ -53,11 +58,11 @@ def _spec(rows: list[dict[str, Any]]) -> dict[str, Any]:
     interval = {"x": {"field": "low"} | along, "x2": {"field": "high"}, "y": across}
     point = {"x": {"field": "win rate"} | along, "y": across, "tooltip": shown}
     return {
-        "height": _ROW_HEIGHT * len(rows),
+        "height": _ROW_HEIGHT * len(rows) + _AXIS_HEIGHT,
         "layer": [
             _HALF,
-            {"mark": {"type": "rule", "strokeWidth": 2}, "encoding": interval},
-            {"mark": {"type": "point", "filled": True, "size": 90}, "encoding": point},
+            {"mark": {"type": "rule", "strokeWidth": 2, "color": _COLOR}, "encoding": interval},
+            {"mark": {"type": "circle", "size": 110, "color": _COLOR}, "encoding": point},
         ],
     }
 

@@ -66,7 +66,7 @@ def answer(workspace: Workspace, name: str, people: int, share: float) -> None:
 
 
 def charts(app: AppTest) -> list[dict[str, Any]]:
-    return [json.loads(chart.proto.spec) for chart in app.get("arrow_vega_lite_chart")]
+    return [json.loads(chart.proto.spec) for chart in app.get("vega_lite_chart")]
 
 
 def test_without_two_policies_there_is_nothing_to_compare(page):
