@@ -47,8 +47,17 @@ class Assignment(Comparisons):
             _lease(connection, first_time, rater_id, moment + LEASE)
             return _questions(connection, found, rater_id)
 
-    def seats(self, round: int, rater_id: str) -> Seats:  # noqa: A002
-        """Count the judgements asked for now, and those that others than the rater have given."""
+    def seats(
+        self,
+        round: int,  # noqa: A002
+        rater_id: str,
+        *,
+        in_studies: bool = False,
+    ) -> Seats:
+        """Count the judgements asked for now, and those that others than the rater have given.
+
+        Those of the round alone, or of all open studies.
+        """
         query = f"""
             WITH {SERVED},
             others AS (
@@ -64,8 +73,9 @@ class Assignment(Comparisons):
                 coalesce(sum(least(coalesce(again.num, 0), num_raters)), 0)
             FROM served
             LEFT JOIN others AS first ON first.pair_id = served.pair_id AND NOT first.is_repeat
-            LEFT JOIN others AS again ON again.pair_id = served.pair_id AND again.is_repeat"""
-        asked = [round, RaterKind.PERSON.value, Choice.SKIP.value, rater_id]
+            LEFT JOIN others AS again ON again.pair_id = served.pair_id AND again.is_repeat
+            WHERE (study IS NOT NULL) = ?"""
+        asked = [round, RaterKind.PERSON.value, Choice.SKIP.value, rater_id, in_studies]
         with self.reading() as connection:
             row = connection.execute(query, asked).fetchone()
         assert row is not None

@@ -122,7 +122,8 @@ _CHECKS_AND_STUDIES = (
     "ALTER TABLE comparisons ADD COLUMN repeats VARCHAR",
     """CREATE TABLE studies (ordinal BIGINT NOT NULL, name VARCHAR NOT NULL,
         policy_a VARCHAR NOT NULL, policy_b VARCHAR NOT NULL, aspects VARCHAR NOT NULL,
-        status VARCHAR NOT NULL, created_at TIMESTAMP NOT NULL)""",
+        num_raters BIGINT NOT NULL, detail VARCHAR NOT NULL, status VARCHAR NOT NULL,
+        created_at TIMESTAMP NOT NULL)""",
     "DROP VIEW current_comparisons",
     # All that raters hold true now: no undo, and nothing that a later event replaced or withdrew.
     """CREATE VIEW current_answers AS

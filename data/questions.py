@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from data.records import Aspect, Pair, utc_now
+
+StudyStatus = Literal["open", "closed"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,8 +50,13 @@ class Study:
     """A blind comparison of two policies; a later event of the same name closes it."""
 
     name: str
+    """Never shown to raters: it may tell of the policies."""
     policy_a: str
     policy_b: str
     aspects: tuple[Aspect, ...] = (Aspect.OVERALL,)
-    status: Literal["open", "closed"] = "open"
+    num_raters: int = 1
+    """How many people are to judge each pair."""
+    detail: dict[str, Any] = field(default_factory=dict)
+    """How it was asked for: prompt set, split, images for each prompt and so on."""
+    status: StudyStatus = "open"
     created_at: datetime = field(default_factory=utc_now)

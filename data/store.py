@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 
 from data import rows
 from data.assignment import Assignment
-from data.catalogue import Catalogue
 from data.engine import Engine
 from data.erasure import Erasure
 from data.errors import StoreError
@@ -25,7 +24,7 @@ class Batch:
     comparisons: list[Comparison] = field(default_factory=list)
 
 
-class Store(Catalogue, Assignment, Studies, Erasure):
+class Store(Studies, Assignment, Erasure):
     """Verbs on a database; each one opens, does one transaction and closes.
 
     Any number of processes and threads may use it at the same time. Whoever waits for too long

@@ -22,6 +22,7 @@ COMMANDS = {
     "status": "say where a workspace stands",
     "report": "write the report anew",
     "compare": "compare two policies at the same prompts and seeds",
+    "study": "let people compare two policies blind",
     "provenance": "walk from a policy or an image back to single comparisons",
     "export": "write comparisons to a file",
     "import": "read comparisons from a file",

@@ -4,7 +4,7 @@ What a simulated rater says of a pair depends on the seed, the rater and the pai
 the key it is recorded under: asking again, after a kill or by mistake, adds nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,26 +28,35 @@ def ask_simulated(loop: Loop, number: int) -> dict[str, object]:
 
     Each pair is compared by one of them; they take turns. Returns what the round notes.
     """
-    raters = simulated_raters(loop.config)
-    records = [Rater.new(r.name, RaterKind.SIMULATED, dict(r.traits())) for r in raters]
-    for record in records:
-        loop.store.add_rater(record)
-    judge = judge_of(loop.config)
-    if judge is None:
-        raise ConfigError("simulated raters follow a judge, and this workspace's world has none")
-    panel = Panel(loop, judge, list(zip(raters, records, strict=True)))
+    panel = Panel.of(loop)
     unseen = _without_comparison(loop, number)
-    with tqdm(
-        total=len(unseen),
-        desc=f"round {number}: SIMULATED comparisons",
-        unit="pair",
-        disable=not unseen,
-    ) as bar:
-        for start in range(0, len(unseen), _BATCH_SIZE):
-            batch = unseen[start : start + _BATCH_SIZE]
-            loop.store.record_many(panel.compare(batch))
+    _ask(loop, unseen, panel.compare, f"round {number}: SIMULATED comparisons")
+    return {"raters": RaterKind.SIMULATED.value, "num_raters": panel.num_raters}
+
+
+def ask_simulated_study(loop: Loop, name: str) -> None:
+    """Let simulated raters answer a study: all of its questions, by as many as it asks for."""
+    num_raters = loop.store.study(name).num_raters
+    panel = Panel.of(loop)
+    _ask(
+        loop,
+        loop.store.study_pairs(name),
+        lambda pairs: panel.answer(pairs, num_raters),
+        f"study {name}: SIMULATED comparisons",
+    )
+
+
+def _ask(
+    loop: Loop,
+    pairs: Sequence[Pair],
+    compare: Callable[[Sequence[Pair]], list[Comparison]],
+    purpose: str,
+) -> None:
+    with tqdm(total=len(pairs), desc=purpose, unit="pair", disable=not pairs) as bar:
+        for start in range(0, len(pairs), _BATCH_SIZE):
+            batch = pairs[start : start + _BATCH_SIZE]
+            loop.store.record_many(compare(batch))
             bar.update(len(batch))
-    return {"raters": RaterKind.SIMULATED.value, "num_raters": len(raters)}
 
 
 def _without_comparison(loop: Loop, number: int) -> list[Pair]:
@@ -65,11 +74,42 @@ class Panel:
         self._judge = judge
         self._raters = raters
 
+    @classmethod
+    def of(cls, loop: Loop) -> "Panel":
+        """Put the workspace's simulated raters on record, with the judge of its world."""
+        raters = simulated_raters(loop.config)
+        records = [Rater.new(r.name, RaterKind.SIMULATED, dict(r.traits())) for r in raters]
+        for record in records:
+            loop.store.add_rater(record)
+        judge = judge_of(loop.config)
+        if judge is None:
+            raise ConfigError(
+                "simulated raters follow a judge, and this workspace's world has none"
+            )
+        return cls(loop, judge, list(zip(raters, records, strict=True)))
+
+    @property
+    def num_raters(self) -> int:
+        """How many there are."""
+        return len(self._raters)
+
     def compare(self, pairs: Sequence[Pair]) -> list[Comparison]:
-        """Return one comparison of each pair and aspect."""
+        """Return the answers to every question about each pair, of the rater whose turn it is."""
         verdicts = self._verdicts(pairs)
         return [
-            self._compare_one(pair, aspect, verdicts) for pair in pairs for aspect in pair.aspects
+            self._compare_one(pair, verdicts, int(pair.pair_id, 16) % len(self._raters), aspect)
+            for pair in pairs
+            for aspect in pair.aspects
+        ]
+
+    def answer(self, pairs: Sequence[Pair], num_raters: int) -> list[Comparison]:
+        """Return so many raters' answers, or all there are, to every question about each pair."""
+        verdicts = self._verdicts(pairs)
+        return [
+            self._compare_one(pair, verdicts, turn, aspect)
+            for pair in pairs
+            for turn in range(min(num_raters, len(self._raters)))
+            for aspect in pair.aspects
         ]
 
     def _verdicts(self, pairs: Sequence[Pair]) -> "dict[str, Verdict]":
@@ -86,13 +126,16 @@ class Panel:
         return dict(zip(prompt_of, verdicts, strict=True))
 
     def _compare_one(
-        self, pair: Pair, aspect: Aspect, verdicts: "dict[str, Verdict]"
+        self,
+        pair: Pair,
+        verdicts: "dict[str, Verdict]",
+        turn: int,
+        aspect: Aspect,
     ) -> Comparison:
-        """Let the rater whose turn it is compare a pair, on sides drawn for the two of them."""
-        turn = int(pair.pair_id, 16) % len(self._raters)
+        """Let a rater compare a pair, on sides drawn for the two of them."""
         rater, record = self._raters[turn]
-        what = ["simulated", self._loop.config.seed, record.rater_id, pair.pair_id]
-        key = digest(what if aspect is Aspect.OVERALL else [*what, aspect.value])
+        asked = [] if aspect is Aspect.OVERALL else [aspect]
+        key = digest(["simulated", self._loop.config.seed, record.rater_id, pair.pair_id, *asked])
         rng = np.random.default_rng(int(key, 16))
         left, right = (pair.image_a, pair.image_b)
         if rng.random() < 0.5:

@@ -27,6 +27,7 @@ def say_status(workspace: Workspace) -> None:
         ("comparisons", _comparisons(store)),
         ("choices", _choices(store)),
         *_rating(store),
+        *_studies(store),
         ("reward models", _reward_models(store.reward_models())),
         ("rounds", _rounds(events, at)),
         ("next", _next(workspace, at) if policies else hint(workspace, "init")),
@@ -49,6 +50,20 @@ def _rating(store: Store) -> list[tuple[str, str]]:
         ("left side", side_words(report)),
         *[("preferred", "; ".join(win_words(win) for win in report.wins))] * bool(report.wins),
     ]
+
+
+def _studies(store: Store) -> list[tuple[str, str]]:
+    """Say how far people are with studies, if there are any."""
+    studies = store.studies()
+    if not studies:
+        return []
+    from labeling_app.study_report import num_answers
+
+    said = []
+    for study in studies:
+        given, wanted = num_answers(store, study)
+        said.append(f"{study.name} ({study.status}, {given} of {wanted} answers)")
+    return [("studies", "; ".join(said))]
 
 
 def _prompts(store: Store) -> str:

@@ -70,7 +70,8 @@ class Desk:
         self._mine: list[Comparison] = []
         self._round = 0
         self._pairs: dict[str, Pair] = {}
-        self._seats = Seats(num=0, num_taken_by_others=0)
+        self._seats = dict.fromkeys((False, True), Seats(num=0, num_taken_by_others=0))
+        """Of the round, and of the open studies."""
 
     def refresh(self) -> None:
         """Read the store anew; the question on the desk stays if it is still to be answered."""
@@ -103,7 +104,7 @@ class Desk:
                 found = self._store.take_questions(self.rater.rater_id, self._round, AHEAD)
                 known = {_key_of(question) for question in self._queue}
                 self._queue += [each for each in found if _key_of(each) not in known]
-                self._seats = self._store.seats(self._round, self.rater.rater_id)
+                self._seats = self._count_seats()
             for question in self._queue:
                 self._cards.card(question)
 
@@ -115,8 +116,23 @@ class Desk:
                 token=self._token,
                 card=cards[0] if cards else None,
                 ahead=tuple(cards[1:]),
-                progress=measure(self._mine, self._pairs, self._seats, self._round, utc_now()),
+                progress=self._progress(),
             )
+
+    def _progress(self) -> Progress:
+        """Measure what the question is of: a study, or the round; with no question the round."""
+        is_study = self._head.pair.study is not None if self._head else not self._seats[False].num
+        pairs = {i: p for i, p in self._pairs.items() if (p.study is not None) == is_study}
+        is_study = is_study and bool(pairs)
+        seats = self._seats[is_study]
+        return measure(self._mine, pairs, seats, self._round, utc_now(), is_of_studies=is_study)
+
+    def _count_seats(self) -> dict[bool, Seats]:
+        of_round = self._store.seats(self._round, self.rater.rater_id)
+        if not any(pair.study for pair in self._pairs.values()):
+            return self._seats | {False: of_round}
+        in_studies = self._store.seats(self._round, self.rater.rater_id, in_studies=True)
+        return {False: of_round, True: in_studies}
 
     @property
     def _head(self) -> Question | None:

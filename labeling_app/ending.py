@@ -27,16 +27,18 @@ def ending(progress: Progress, rater: str, root: Path) -> Ending:
             text="This workspace holds no images to compare. The next round makes some:",
             command=command,
         )
+    what = "the study" if progress.is_of_studies else f"round {progress.round}"
     if progress.num_answered < progress.num_seats:
         return Ending(
             title=f"Nothing is left for you just now. Thank you, {rater}!",
-            text=f"The last pairs of round {progress.round} are with other raters, or wait for a"
+            text=f"The last pairs of {what} are with other raters, or wait for a"
             " second opinion. Whatever they leave comes back here.",
             command="",
         )
+    is_learned_from = not progress.is_of_studies
     return Ending(
         title=f"That was the last one. Thank you, {rater}!",
-        text=f"All {progress.num_seats} answers of round {progress.round} are there."
-        " The next round learns from them:",
-        command=command,
+        text=f"All {progress.num_seats} answers of {what} are there."
+        + " The next round learns from them:" * is_learned_from,
+        command=command * is_learned_from,
     )

@@ -10,7 +10,16 @@ import streamlit as st
 from data.errors import TastemakerError
 from data.records import Rater
 from data.workspace import Workspace
-from labeling_app import access, frame, login_page, progress_page, rate_page, session, start_page
+from labeling_app import (
+    access,
+    frame,
+    login_page,
+    progress_page,
+    rate_page,
+    session,
+    start_page,
+    studies_page,
+)
 from labeling_app.settings import workspace_root
 
 
@@ -35,19 +44,27 @@ def main() -> None:
 
 
 def _show_pages(workspace: Workspace, rater: Rater) -> None:
+    is_admin = access.is_admin(rater.name)
+
     def rate() -> None:
         rate_page.show(workspace, rater, on_progress=lambda: st.switch_page(progress_shown))
 
     def progress() -> None:
         progress_page.show(
             workspace.store(),
-            is_admin=access.is_admin(rater.name),
+            is_admin=is_admin,
             on_back=lambda: st.switch_page(rate_shown),
+            on_studies=lambda: st.switch_page(studies_shown),
         )
+
+    def studies() -> None:
+        studies_page.show(workspace, on_back=lambda: st.switch_page(rate_shown))
 
     rate_shown = st.Page(rate, title="Rate", url_path="rate", default=True)
     progress_shown = st.Page(progress, title="Progress", url_path="progress")
-    st.navigation([rate_shown, progress_shown], position="hidden").run()
+    studies_shown = st.Page(studies, title="Studies", url_path="studies")
+    for_admins = [studies_shown] if is_admin else []
+    st.navigation([rate_shown, progress_shown, *for_admins], position="hidden").run()
 
 
 main()

@@ -17,9 +17,10 @@ _FEWEST_GAPS = 3
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Progress:
-    """Progress in one round, and one rater's in it."""
+    """Progress in one round or in all open studies, and one rater's in it."""
 
     round: int
+    is_of_studies: bool = False
     num_answered: int
     """Judgements that people have given; the rater's skips count too: nothing is left of them."""
     num_seats: int
@@ -49,11 +50,17 @@ def measure(
     seats: Seats,
     number: int,
     now: datetime,
+    *,
+    is_of_studies: bool = False,
 ) -> Progress:
-    """Measure a rater's current answers against what is asked; `now` is naive UTC."""
+    """Measure a rater's current answers against what is asked; `now` is naive UTC.
+
+    Pairs and seats are those of the round, or those of the open studies.
+    """
     by_others = seats.num_taken_by_others + seats.num_checks_by_others
     return Progress(
         round=number,
+        is_of_studies=is_of_studies,
         num_answered=by_others + _num_judged(mine, pairs),
         num_seats=seats.num + seats.num_checks,
         num_today=sum(_local_day(c.created_at) == _local_day(now) for c in mine),
@@ -78,6 +85,13 @@ def seconds_per_pair(times: Sequence[datetime], now: datetime) -> float | None:
         return None
     worked = [gap for gap in gaps[:-1] if gap <= _LONGEST_GAP_S]
     return statistics.median(worked) if len(worked) >= _FEWEST_GAPS else None
+
+
+def title(progress: Progress) -> str:
+    """Name the round; of a study no more than that it is one: its name may tell of policies."""
+    if progress.is_of_studies:
+        return "Study"
+    return f"Round {progress.round}" if progress.round else ""
 
 
 def describe(progress: Progress) -> list[str]:

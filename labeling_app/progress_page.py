@@ -12,7 +12,9 @@ from labeling_app.rating_report import RaterLine, RatingReport, report_on
 from labeling_app.rating_words import agreement_words, share_words, side_words, win_words
 
 
-def show(store: Store, *, is_admin: bool, on_back: Callable[[], None]) -> None:
+def show(
+    store: Store, *, is_admin: bool, on_back: Callable[[], None], on_studies: Callable[[], None]
+) -> None:
     """Show the newest round; who rates how is for admins."""
     with st.container(key="progress"):
         try:
@@ -21,6 +23,8 @@ def show(store: Store, *, is_admin: bool, on_back: Callable[[], None]) -> None:
             frame.show_problem(error)
             return
         _head(report, on_back)
+        if is_admin and st.button("Studies", icon=":material/balance:"):
+            on_studies()
         if not report.raters:
             st.write("Nobody has compared a pair of this round yet.")
             return

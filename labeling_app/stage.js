@@ -7,7 +7,7 @@
 const SKELETON = `
   <header class="bar">
     <span class="name">Tastemaker</span>
-    <div class="track" role="progressbar" aria-label="Pairs answered in this round"><div></div></div>
+    <div class="track" role="progressbar" aria-label="Pairs answered"><div></div></div>
     <div class="figures"></div>
     <div class="tools">
       <button class="progress" type="button">Progress</button>
@@ -186,7 +186,7 @@ class Stage {
     this.find(".leave").title = "Not you? Rate under another name";
     this.find(".track div").style.width = `${100 * data.fraction}%`;
     this.find(".track").setAttribute("aria-valuenow", Math.round(100 * data.fraction));
-    const figures = data.round ? [`Round ${data.round}`, ...data.progress] : data.progress;
+    const figures = data.title ? [data.title, ...data.progress] : data.progress;
     this.find(".figures").replaceChildren(...figures.map((textContent) => element("span", { textContent })));
     if (data.token !== this.shown) this.show(data);
     else if (data.answer !== this.answer) this.settle(data.notice);

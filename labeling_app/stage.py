@@ -20,7 +20,7 @@ from labeling_app.cards import Card
 from labeling_app.desk import View
 from labeling_app.ending import Ending
 from labeling_app.presses import MIN_GAP_S
-from labeling_app.progress import describe
+from labeling_app.progress import describe, title
 
 KEY = "stage"
 _SCRIPTS = ("loupe.js", "stage.js")
@@ -39,7 +39,7 @@ def stage_data(
         "pair": _shown(view.card) if view.card else None,
         "ahead": [_shown(card) for card in view.ahead],
         "ending": None if view.card else asdict(ending),
-        "round": view.progress.round,
+        "title": title(view.progress),
         "fraction": view.progress.fraction,
         "progress": describe(view.progress),
         "actions": [asdict(action) for action in ACTIONS],

@@ -30,7 +30,8 @@ def show(store: Store) -> None:
 def _waiting(store: Store) -> str:
     newest = max((pair.round for pair in store.pairs()), default=None)
     if newest is None:
-        return "No pairs are waiting yet."
+        is_study_open = any(study.status == "open" for study in store.studies())
+        return "A study is waiting." if is_study_open else "No pairs are waiting yet."
     num_rated, num_pairs = store.progress(newest, kind=RaterKind.PERSON)
     return f"Round {newest}: people have compared {num_rated} of {num_pairs} pairs."
 

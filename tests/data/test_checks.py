@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from data.assignment import REPEAT_AFTER
-from data.errors import UnknownRecord
+from data.errors import StoreError, UnknownRecord
 from data.questions import Question, Study
 from data.records import Aspect, Choice, Comparison, Image, Pair, Prompt, Rater, RaterKind, Sampler
 from data.snapshot import take_snapshot
@@ -186,3 +186,72 @@ def test_studies_are_asked_first_while_they_are_open_and_never_learned_from(
     store.add_study(replace(study, status="closed"))
     assert [s.status for s in store.studies()] == ["closed"]
     assert store.served_pairs(2) == [pair]
+
+
+def test_a_study_is_queued_with_its_pairs_once(store: Store, add_pairs):
+    (pair,) = add_pairs(1)
+    told = {"round": 0, "prompt_id": pair.prompt_id, "study": "ab", "aspects": BOTH}
+    asked = [Pair.new(image_a=pair.image_a, image_b=pair.image_b, num_raters=3, **told)]
+    detail = {"images": 1, "prompts": "paper"}
+    study = Study(
+        name="ab", policy_a="base", policy_b="b", aspects=BOTH, num_raters=3, detail=detail
+    )
+    assert not store.is_queued(study)
+    assert [store.queue_study(study, asked) for _ in range(2)] == [True, False]
+    assert store.is_queued(study)
+    assert store.study("ab") == study
+    assert store.study_pairs("ab") == asked
+    others = [
+        replace(study, policy_b="c"),
+        replace(study, aspects=BOTH[:1]),
+        replace(study, num_raters=2),
+        replace(study, detail={"images": 2, "prompts": "paper"}),
+    ]
+    for other in others:
+        with pytest.raises(StoreError, match=r"of base against b .*choose another name"):
+            store.queue_study(other, asked)
+    with pytest.raises(StoreError, match="choose another name"):
+        store.is_queued(others[0])
+    assert store.studies() == [study]
+
+
+def test_a_study_whose_images_are_not_there_is_not_queued(store: Store, add_pairs):
+    (pair,) = add_pairs(1)
+    lost = Pair.new(round=0, prompt_id=pair.prompt_id, image_a=pair.image_a, image_b="x", study="s")
+    with pytest.raises(UnknownRecord, match="add it before its pair"):
+        store.queue_study(Study(name="s", policy_a="a", policy_b="b"), [lost])
+    assert store.studies() == []
+
+
+def test_a_study_is_closed_and_opened_again(store: Store, ann: Rater, add_pairs):
+    store.add_study(Study(name="s", policy_a="a", policy_b="b"))
+    add_pairs(1, number=0, study="s")
+    for status, num in (("closed", 0), ("closed", 0), ("open", 1)):
+        store.set_study_status("s", status)
+        assert store.study("s").status == status
+        assert len(store.take_questions(ann.rater_id, 7, 9)) == num
+    with pytest.raises(UnknownRecord, match=r"no study 'x' .*there is s"):
+        store.set_study_status("x", "closed")
+
+
+def test_a_studys_answers_are_told_by_kind_and_its_seats_apart(store, ann, bob, add_pairs):
+    store.add_study(Study(name="s", policy_a="a", policy_b="b"))
+    (pair,) = add_pairs(1, number=0, study="s", num_raters=2)
+    add_pairs(3)
+    robot = Rater.new("robot", RaterKind.SIMULATED)
+    store.add_rater(robot)
+    reply(store, ann, Question(pair=pair, aspect=Aspect.OVERALL))
+    store.record(
+        Comparison.new(
+            pair_id=pair.pair_id,
+            rater_id=robot.rater_id,
+            choice=Choice.TIE,
+            shown_left=pair.image_a,
+        )
+    )
+    by_kind = [len(store.study_comparisons("s", kind)) for kind in RaterKind]
+    assert by_kind == [1, 1, 0]
+    assert len(store.study_comparisons("s")) == 2
+    seats = store.seats(2, bob.rater_id, in_studies=True)
+    assert (seats.num, seats.num_taken_by_others) == (2, 1)
+    assert (store.seats(2, bob.rater_id).num, store.counts().total) == (3, 0)

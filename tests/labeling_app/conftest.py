@@ -10,7 +10,10 @@ import PIL.Image
 import pytest
 
 from data.records import Image, Pair, Policy, Prompt, Rater, RaterKind, Sampler
+from data.store import Batch
 from data.workspace import Workspace
+from labeling_app.study_plan import StudyPlan
+from labeling_app.study_queue import queue_from_stock, stock_for, study_of
 
 SAMPLER = Sampler(scheduler="ddim", num_steps=20, guidance=5.0, eta=1.0, width=8, height=8)
 HTML_PROMPT = "<b>four</b> wolves & <script>alert(1)</script> 🐺"
@@ -59,6 +62,44 @@ def add_round(
 @pytest.fixture(name="add_round", scope="session")
 def add_round_fixture() -> Callable[..., list[Pair]]:
     return add_round
+
+
+def draw_twins(workspace: Workspace, num_images: int) -> None:
+    """Let two policies draw so many images of one prompt at the same seeds."""
+    store, prompt = workspace.store(), Prompt.new("a green rabbit", family="color")
+    for place, name in enumerate(("secret-sft", "secret-rl")):
+        store.add_policy(Policy(name=name, base="secret-base", round=place))
+        images = [
+            Image.new(
+                sha256=workspace.save_image(png(5000 + 100 * place + n)),
+                policy=name,
+                prompt_id=prompt.prompt_id,
+                seed=n,
+                sampler=SAMPLER,
+            )
+            for n in range(num_images)
+        ]
+        store.add_batch(Batch(prompts=[prompt], images=images))
+
+
+@pytest.fixture(name="draw_twins", scope="session")
+def draw_twins_fixture() -> Callable[..., None]:
+    return draw_twins
+
+
+@pytest.fixture(scope="session")
+def queue_study() -> Callable[..., list[Pair]]:
+    """Queue a study of so many pairs, of one question each."""
+
+    def queue(workspace: Workspace, num_pairs: int) -> list[Pair]:
+        draw_twins(workspace, num_pairs)
+        store, plan = workspace.store(), StudyPlan(num_images=num_pairs, num_raters=1)
+        stock = stock_for(store, "secret-rl", "secret-sft", plan)
+        study = study_of("secret-rl", "secret-sft", plan, stock)
+        assert queue_from_stock(store, study, stock, num_pairs)
+        return store.study_pairs(study.name)
+
+    return queue
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from data.records import Choice, Comparison, Rater, RaterKind, utc_now
 from data.workspace import Workspace
 from labeling_app.desk import Desk, Outcome, View, desk_of
 from labeling_app.presses import Press
+from labeling_app.progress import title
 from labeling_app.sides import left_image
 
 
@@ -248,3 +249,34 @@ def test_an_empty_workspace_has_nothing_to_show(empty_workspace: Workspace):
     assert sitting.view.card is None
     assert sitting.view.progress.num_seats == 0
     assert sitting.press(Choice.LEFT) is Outcome.STALE
+
+
+def test_a_study_is_told_as_one_and_the_round_by_itself(
+    workspace: Workspace, ada: Rater, queue_study
+):
+    queue_study(workspace, 2)
+    sitting = Sitting(workspace, ada)
+    progress = sitting.view.progress
+    assert (progress.is_of_studies, title(progress)) == (True, "Study")
+    assert (progress.num_answered, progress.num_seats) == (0, 2)
+    sitting.press(Choice.LEFT)
+    assert (sitting.view.progress.num_answered, sitting.view.progress.num_seats) == (1, 2)
+    sitting.press(Choice.LEFT)
+    progress = sitting.view.progress
+    assert (title(progress), progress.num_answered, progress.num_seats) == ("Round 1", 0, 5)
+    for _ in range(5):
+        sitting.press(Choice.LEFT)
+    assert sitting.view.card is None
+    assert (title(sitting.view.progress), sitting.view.progress.num_answered) == ("Round 1", 5)
+
+
+def test_with_a_study_alone_its_end_is_the_studys(
+    empty_workspace: Workspace, queue_study, ada: Rater
+):
+    queue_study(empty_workspace, 1)
+    empty_workspace.store().add_rater(ada)
+    sitting = Sitting(empty_workspace, ada)
+    assert title(sitting.view.progress) == "Study"
+    sitting.press(Choice.TIE)
+    progress = sitting.view.progress
+    assert (title(progress), progress.num_answered, progress.num_seats) == ("Study", 1, 1)

@@ -28,3 +28,12 @@ def test_the_command_names_another_workspace():
     end = ending(progress(0), "Ada", Path("my pairs"))
     assert end.title == "No pairs yet"
     assert end.command == "tastemaker round --workspace 'my pairs'"
+
+
+def test_a_study_ends_without_a_next_round():
+    of_study = replace(progress(40), is_of_studies=True)
+    end = ending(of_study, "Ada", Path("workspace"))
+    assert end.text == "All 40 answers of the study are there."
+    assert end.command == ""
+    waiting = ending(replace(of_study, num_answered=38), "Ada", Path("workspace"))
+    assert waiting.text.startswith("The last pairs of the study are with other raters")

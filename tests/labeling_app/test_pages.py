@@ -261,3 +261,30 @@ def test_the_progress_page_and_back(served: Workspace, ada: Rater):
     page.app.button[0].click()
     page.run()
     assert page.data["rater"] == "Ada"
+
+
+def test_admins_reach_the_studies_and_others_do_not(
+    served: Workspace, ada: Rater, monkeypatch: pytest.MonkeyPatch
+):
+    page = Page(rater="Ada")
+    page.send("progress", True)
+    (studies,) = [button for button in page.app.button if button.label == "Studies"]
+    studies.click()
+    page.run()
+    assert [header.value for header in page.app.subheader] == ["Studies"]
+    (back,) = [button for button in page.app.button if button.label == "Back to the pairs"]
+    back.click()
+    page.run()
+    assert page.data["rater"] == "Ada"
+    monkeypatch.setattr("labeling_app.access.is_admin", lambda _: False)
+    page.send("progress", True)
+    assert [button.label for button in page.app.button] == ["Back to the pairs"]
+
+
+def test_raters_are_told_of_a_study_and_never_which(served: Workspace, ada: Rater, queue_study):
+    queue_study(served, 2)
+    page = Page(rater="Ada")
+    assert page.data["title"] == "Study"
+    everything = json.dumps(page.data)
+    assert "secret" not in everything
+    assert "-vs-" not in everything
