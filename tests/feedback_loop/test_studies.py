@@ -120,7 +120,7 @@ def test_a_study_is_reported_with_intervals_by_question_and_prompt(loop, study, 
     assert "64 of 64 answers are there, by 2 people" in said
     assert re.search(r"^all +\d+ % +\d+ to \d+ % +\d+ +0 +\d+ +0 +0$", said, re.MULTILINE)
     assert "  a red dog" in said
-    assert "with so few raters it is wide" in said
+    assert "other raters and other prompts, from only 2 raters" in said
     assert "left side: " in said
     assert "alpha" in said
     found = json.loads(file.read_text())
