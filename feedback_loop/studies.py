@@ -1,7 +1,8 @@
 """Queueing a study: two policies draw the same prompts and seeds, and people are asked blind."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, get_args
 
 from data.errors import ConfigError, PromptError, UnknownRecord
@@ -11,6 +12,7 @@ from data.records import Image, Policy, Prompt, Split
 from data.store import Batch
 from feedback_loop.drawing import Artist, Wanted
 from feedback_loop.loop import Loop
+from feedback_loop.run_folders import policy_of_run, take_in
 from feedback_loop.seeds import study_seeds
 from labeling_app.study_plan import StudyPlan, pairs_of, prompts_of_paper
 
@@ -25,6 +27,8 @@ class Order:
     policy_a: str
     policy_b: str
     plan: StudyPlan
+    run_folders: dict[str, Path] = field(default_factory=dict)
+    """Of policies that are named by the folder of a tuning run."""
     prompt_set: str | None = None
     """A shipped name or a file; none: the workspace's own."""
     split: Splits | None = None
@@ -39,12 +43,15 @@ def queue(loop: Loop, order: Order) -> tuple[Study, bool]:
     Nothing is written before all that was asked for is known to be possible. Cut short, it is run
     again: images that are there stay, and the study goes on record when the last one is.
     """
-    policies = [_drawing_policy(loop, name) for name in (order.policy_a, order.policy_b)]
+    policies = [_drawing_policy(loop, order, name) for name in (order.policy_a, order.policy_b)]
     prompts = prompts_of(loop, order)
     seeds = study_seeds(loop.config, order.seed, order.plan.num_images)
     study = _study(loop, order, prompts)
     if loop.store.is_queued(study):
         return loop.store.study(study.name), False
+    for policy in policies:
+        if policy.name in order.run_folders:
+            take_in(loop, order.run_folders[policy.name], policy)
     loop.store.add_batch(Batch(prompts=prompts))
     wanted = [Wanted(prompt, seed) for prompt in prompts for seed in seeds]
     first, second = (_draw(loop, policy, wanted, study) for policy in policies)
@@ -85,7 +92,9 @@ def _study(loop: Loop, order: Order, prompts: Sequence[Prompt]) -> Study:
     )
 
 
-def _drawing_policy(loop: Loop, name: str) -> Policy:
+def _drawing_policy(loop: Loop, order: Order, name: str) -> Policy:
+    if name in order.run_folders:
+        return policy_of_run(loop, order.run_folders[name])
     there = {policy.name: policy for policy in loop.store.policies()}
     if name in there:
         return there[name]

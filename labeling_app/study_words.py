@@ -69,7 +69,7 @@ def reach_words(part: Part) -> str:
         return "one rater: the interval speaks of other prompts, not of other raters"
     if part.num_prompts == 1:
         return "one prompt: the interval speaks of other raters, not of other prompts"
-    few = ", and with so few raters it is wide" if part.num_raters < _FEW_RATERS else ""
+    few = f", from only {part.num_raters} raters" if part.num_raters < _FEW_RATERS else ""
     return f"the interval speaks of other raters and other prompts{few}"
 
 

@@ -38,7 +38,10 @@ def main(argv: list[str]) -> None:
 def _parser() -> Arguments:
     parser = Arguments("study", ABOUT)
     parser.add_argument(
-        "words", nargs="*", metavar="A B | NAME", help="two policies, or the name of a study"
+        "words",
+        nargs="*",
+        metavar="A B | NAME",
+        help="two policies (or folders of tuning runs), or a study",
     )
     parser.add_argument("--list", action="store_true", help="list all studies")
     _add_queueing(parser.add_argument_group("with two policies"))
@@ -94,14 +97,19 @@ def _checked(arguments: argparse.Namespace) -> list[str]:
 
 
 def _order(arguments: argparse.Namespace) -> "Order":
+    from feedback_loop.run_folders import run_folder
     from feedback_loop.studies import Order
 
-    first, second = arguments.words
+    folders = {word: run_folder(word) for word in arguments.words}
+    first, second = (folder.name if folder else word for word, folder in folders.items())
+    if first == second:
+        raise ConfigError(f"expected two policies, got {first} twice")
     plan = PRESETS[arguments.preset] if arguments.preset else StudyPlan()
     return Order(
         name=_name(arguments.name, default_name(first, second, arguments.preset)),
         policy_a=first,
         policy_b=second,
+        run_folders={folder.name: folder for folder in folders.values() if folder},
         plan=StudyPlan(
             num_images=_within("images", arguments.images, plan.num_images, 1, _MOST_IMAGES),
             num_raters=_within("raters", arguments.raters, plan.num_raters, 1, 1000),

@@ -13,7 +13,7 @@ import pytest
 
 from data.errors import StoreBusy
 from data.files import sha256_of
-from data.records import RaterKind
+from data.records import Policy, RaterKind
 from feedback_loop.config import GenerateConfig, SimulatedConfig
 from feedback_loop.loop import create_loop
 from feedback_loop.stages import num_finished_rounds
@@ -111,4 +111,20 @@ def test_compare_fit_and_tune(emoji_loop):
     assert len(loop.store.reward_models()) == 1
     lines = (loop.workspace.runs / "round-1" / "metrics.jsonl").read_text().splitlines()
     assert len(lines) == loop.config.tune.iterations
+    assert_images_are_whole(loop)
+
+
+@pytest.mark.slow
+def test_study(tmp_path, config):
+    loop = create_loop(tmp_path / "w", config)
+    loop.store.add_policy(Policy(name="tuned", base=config.base, parent="base", round=1))
+    command = ("study", "tuned", "base", "--images", "20", "--raters", "2")
+    for least in (1, 90):
+        kill_when(start(loop, *command), lambda: len(loop.store.images()) >= least)  # noqa: B023
+        assert loop.store.studies() == []
+    for _ in range(2):
+        finish(loop, *command)
+    assert len(loop.store.images()) == 160
+    assert len(loop.store.study_pairs("tuned-vs-base")) == 80
+    assert len(loop.store.studies()) == 1
     assert_images_are_whole(loop)

@@ -12,8 +12,10 @@ from data.errors import TastemakerError
 from data.prompts import load_prompt_set
 from data.records import IMPORTED, Aspect, Choice, Comparison, Policy, Rater, RaterKind
 from feedback_loop.__main__ import dispatch
+from feedback_loop.generate import policy_of_round
 from feedback_loop.loop import Loop
 from feedback_loop.rounds import run_stage
+from feedback_loop.run_folders import policy_of_run
 from feedback_loop.stages import Position
 from feedback_loop.status import say_status
 from feedback_loop.studies import Order, prompts_of
@@ -118,7 +120,7 @@ def test_a_study_is_reported_with_intervals_by_question_and_prompt(loop, study, 
     assert "64 of 64 answers are there, by 2 people" in said
     assert re.search(r"^all +\d+ % +\d+ to \d+ % +\d+ +0 +\d+ +0 +0$", said, re.MULTILINE)
     assert "  a red dog" in said
-    assert "with so few raters it is wide" in said
+    assert "other raters and other prompts, from only 2 raters" in said
     assert "left side: " in said
     assert "alpha" in said
     found = json.loads(file.read_text())
@@ -254,3 +256,50 @@ def test_a_name_is_of_one_study(loop, study):
         with pytest.raises(TastemakerError, match="is there already, of tuned against base"):
             study(*words, "--name", "tuned-vs-base")
     assert len(loop.store.images()) == num_images
+
+
+BRIGHTNESS = """
+def brightness(images, prompts):
+    return images.mean(dim=(1, 2, 3))
+"""
+
+
+@pytest.fixture
+def runs(tmp_path, loop, monkeypatch):
+    """Return the folders of two tuning runs beside the rounds."""
+    from rl_finetune.train import tune
+
+    (tmp_path / "rewards_of_studies.py").write_text(BRIGHTNESS)
+    monkeypatch.syspath_prepend(tmp_path)
+    told = replace(
+        loop.config.tune,
+        policy=loop.config.base,
+        reward="rewards_of_studies:brightness",
+        prompts=loop.config.prompt_set,
+        iterations=1,
+    )
+    for place, name in enumerate(("rl", "supervised")):
+        tune(replace(told, seed=place), out=tmp_path / name)
+    return tmp_path / "rl", tmp_path / "supervised"
+
+
+def test_runs_beside_the_rounds_are_compared(loop, study, runs):
+    said = study(*map(str, runs), "--preset", "paper", "--images", "1")
+    assert "study rl-vs-supervised-paper: rl against supervised, open" in said
+    policies = {policy.name: policy for policy in loop.store.policies()}
+    for name in ("rl", "supervised"):
+        assert (loop.workspace.root / policies[name].adapter).is_dir()
+        assert policies[name].round == 0
+        assert len(loop.store.images(policy=name)) == 4
+    assert "nothing was added" in study(*map(str, runs), "--preset", "paper", "--images", "1")
+    assert policy_of_round(loop, 1).name == "base"
+
+
+def test_a_run_of_another_base_or_name_is_refused(loop, study, runs, tmp_path):
+    elsewhere = Loop(loop.workspace, replace(loop.config, base=str(tmp_path)))
+    with pytest.raises(TastemakerError, match="was tuned from"):
+        policy_of_run(elsewhere, runs[0])
+    loop.store.add_policy(Policy(name="rl", base=loop.config.base))
+    with pytest.raises(TastemakerError, match="another policy is named rl"):
+        study(str(runs[0]), "base")
+    assert loop.store.images() == []

@@ -127,7 +127,7 @@ def test_too_few_raters_are_told(store: Store):
     assert one.prompts[0].rate.low is None
     let_rate(store, "few", Contest(num_raters=2, num_prompts=3), 0)
     (two,) = report_on_study(store, "few").results
-    assert "wide" in reach_words(two.whole)
+    assert reach_words(two.whole).endswith("from only 2 raters")
     assert reach_words(two.prompts[0]).startswith("one prompt: the interval speaks of other raters")
 
 
