@@ -13,7 +13,7 @@ from feedback_loop.loop import Loop
 from feedback_loop.world import judge_of
 
 _TRIES = 8
-"""Candidates that are looked at for each pair that is wanted."""
+"""Candidates looked at for each pair that is wanted, and foils for each candidate."""
 
 
 def add_gold(loop: Loop, number: int, images: Sequence[Image]) -> None:

@@ -62,7 +62,7 @@ def _studies(store: Store) -> list[tuple[str, str]]:
     said = []
     for study in studies:
         given, wanted = num_answers(store, study)
-        said.append(f"{study.name} ({study.status}, {given} of {wanted} answers)")
+        said.append(f"{study.name} ({study.status}, {given} of {wanted} answers by people)")
     return [("studies", "; ".join(said))]
 
 

@@ -94,5 +94,5 @@ def _row(line: RaterLine) -> dict[str, str | int]:
         "with themselves": share_words(quality.consistency),
         "known answers": share_words(quality.gold),
         "too fast": share_words(quality.too_fast),
-        "": str(line.verdict),
+        "verdict": str(line.verdict),
     }

@@ -63,9 +63,8 @@ class RatingReport:
 
 def report_on(store: Store, round: int | None = None) -> RatingReport:  # noqa: A002
     """Read the store and report on a round, the newest if none is named."""
-    pairs = store.pairs()
-    number = max((pair.round for pair in pairs), default=0) if round is None else round
-    of_round = {pair.pair_id: pair for pair in pairs if pair.round == number}
+    number = store.newest_round() if round is None else round
+    of_round = {pair.pair_id: pair for pair in store.pairs(number)}
     names = {rater.rater_id: rater.name for rater in store.raters()}
     aspect = next((pair.aspects[0] for pair in of_round.values()), Aspect.OVERALL)
     rated = of_aspect(store.comparisons(round=number, kind=RaterKind.PERSON), aspect)

@@ -138,28 +138,29 @@ def _result(
     families = list(dict.fromkeys(prompt.family for prompt in asked if prompt.family))
     of_family = {f: [a for a in answers if prompt_of[a.pair_id].family == f] for f in families}
     of_prompt = {p.text: [a for a in answers if prompt_of[a.pair_id] == p] for p in asked}
+    fitted = _fit(study, answers, pairs)
     table = outcome_table(answers, pairs)
     return AspectResult(
         aspect=aspect,
-        whole=_part(study, "all", answers, pairs),
+        whole=_part(study, "all", fitted, tally(answers, pairs)),
         families=[
-            _part(study, name, found, pairs)
+            _part(study, name, _fit(study, found, pairs), tally(found, pairs))
             for name, found in of_family.items()
             if len(families) < len(asked)
         ],
-        prompts=[_part(study, name, found, pairs) for name, found in of_prompt.items()],
-        left=_fit(study, answers, pairs).left,
+        prompts=[
+            _part(study, name, _fit(study, found, pairs), tally(found, pairs))
+            for name, found in of_prompt.items()
+        ],
+        left=fitted.left,
         agreement=agreement(table, np.random.default_rng(_BOOTSTRAP_SEED)),
     )
 
 
-def _part(
-    study: Study, name: str, answers: Sequence[Comparison], pairs: Mapping[str, Pair]
-) -> Part:
-    found = _fit(study, answers, pairs)
+def _part(study: Study, name: str, found: WinRates, counted: Tally) -> Part:
     return Part(
         name=name,
-        tally=tally(answers, pairs),
+        tally=counted,
         rate=found.win_rates.get((study.policy_a, study.policy_b)),
         num_raters=found.num_raters,
         num_prompts=found.num_prompts,

@@ -23,6 +23,12 @@ def title(study: Study) -> str:
     return f"{study.name}: {study.policy_a} against {study.policy_b}, {study.status}"
 
 
+def _who(report: StudyReport) -> str:
+    """Say how many have answered, and what they are."""
+    is_one_person = report.num_raters == 1 and report.kind is RaterKind.PERSON
+    return "1 person" if is_one_person else f"{report.num_raters} {whose(report.kind)}"
+
+
 def whose(kind: RaterKind) -> str:
     """Say whose answers they are, so that nobody takes programs for people."""
     return {
@@ -34,10 +40,10 @@ def whose(kind: RaterKind) -> str:
 
 def progress_words(report: StudyReport) -> str:
     """Say how far the study is."""
-    by = f"{report.num_raters} {whose(report.kind)}"
+    by = f"by {_who(report)}"
     if report.kind is not RaterKind.PERSON:
-        return f"{report.num_answers} answers by {by}, on {report.num_pairs} pairs"
-    return f"{report.num_answers} of {report.num_wanted} answers are there, by {by}"
+        return f"{report.num_answers} answers {by}, on {report.num_pairs} pairs"
+    return f"{report.num_answers} of {report.num_wanted} answers are there, {by}"
 
 
 def cells(part: Part) -> list[str]:

@@ -176,7 +176,7 @@ def test_status_says_how_far_studies_are(loop, study, capsys):
     capsys.readouterr()
     say_status(loop.workspace)
     said = capsys.readouterr().out
-    assert "studies       tuned-vs-base (open, 8 of 16 answers)" in said
+    assert "studies       tuned-vs-base (open, 8 of 16 answers by people)" in said
     assert "0 by people" in said
 
 
