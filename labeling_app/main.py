@@ -10,7 +10,16 @@ import streamlit as st
 from data.errors import TastemakerError
 from data.records import Rater
 from data.workspace import Workspace
-from labeling_app import access, frame, login_page, progress_page, rate_page, session, start_page
+from labeling_app import (
+    access,
+    frame,
+    gallery_page,
+    login_page,
+    progress_page,
+    rate_page,
+    session,
+    start_page,
+)
 from labeling_app.settings import workspace_root
 
 
@@ -35,19 +44,29 @@ def main() -> None:
 
 
 def _show_pages(workspace: Workspace, rater: Rater) -> None:
+    is_admin = access.is_admin(rater.name)
+
     def rate() -> None:
-        rate_page.show(workspace, rater, on_progress=lambda: st.switch_page(progress_shown))
+        rate_page.show(
+            workspace,
+            rater,
+            on_progress=lambda: st.switch_page(progress_shown),
+            on_gallery=(lambda: st.switch_page(gallery_shown)) if is_admin else None,
+        )
 
     def progress() -> None:
         progress_page.show(
-            workspace.store(),
-            is_admin=access.is_admin(rater.name),
-            on_back=lambda: st.switch_page(rate_shown),
+            workspace.store(), is_admin=is_admin, on_back=lambda: st.switch_page(rate_shown)
         )
+
+    def gallery() -> None:
+        gallery_page.show(workspace, on_back=lambda: st.switch_page(rate_shown))
 
     rate_shown = st.Page(rate, title="Rate", url_path="rate", default=True)
     progress_shown = st.Page(progress, title="Progress", url_path="progress")
-    st.navigation([rate_shown, progress_shown], position="hidden").run()
+    gallery_shown = st.Page(gallery, title="Gallery", url_path="gallery")
+    pages = [rate_shown, progress_shown, *([gallery_shown] if is_admin else [])]
+    st.navigation(pages, position="hidden").run()
 
 
 main()

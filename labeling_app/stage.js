@@ -11,6 +11,7 @@ const SKELETON = `
     <div class="figures"></div>
     <div class="tools">
       <button class="progress" type="button">Progress</button>
+      <button class="gallery" type="button" hidden>Gallery</button>
       <button class="flip" type="button" aria-pressed="false">Flip&ensp;<kbd>F</kbd></button>
       <button class="pixels" type="button"></button>
       <button class="help" type="button" aria-haspopup="dialog">Keys&ensp;<kbd>?</kbd></button>
@@ -108,6 +109,7 @@ class Stage {
     this.onClick(this.find(".leave"), () => this.send("leave", true));
     this.onClick(this.find(".again"), () => this.send("again", true));
     this.onClick(this.find(".progress"), () => this.send("progress", true));
+    this.onClick(this.find(".gallery"), () => this.send("gallery", true));
     this.onClick(this.find(".help"), () => this.find("dialog").showModal());
     this.onClick(this.find(".pixels"), () => {
       localStorage.setItem(PIXELS, this.isSharp() ? "smooth" : "sharp");
@@ -184,6 +186,7 @@ class Stage {
     this.data = data;
     this.find(".leave").textContent = `${data.rater} · change`;
     this.find(".leave").title = "Not you? Rate under another name";
+    this.find(".gallery").hidden = !data.has_gallery;
     this.find(".track div").style.width = `${100 * data.fraction}%`;
     this.find(".track").setAttribute("aria-valuenow", Math.round(100 * data.fraction));
     const figures = data.round ? [`Round ${data.round}`, ...data.progress] : data.progress;
