@@ -23,7 +23,7 @@ from labeling_app.presses import MIN_GAP_S
 from labeling_app.progress import describe
 
 KEY = "stage"
-_SCRIPTS = ("loupe.js", "stage.js")
+_SCRIPTS = ("loupe.js", "help.js", "stage.js")
 TOO_FAST = "That was too quick to count: have a look first."
 
 
