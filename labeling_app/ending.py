@@ -1,10 +1,9 @@
 """What a rater reads when nothing is left to compare, and what to do next."""
 
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from data.workspace import DEFAULT_ROOT
+from labeling_app.next_command import typed
 from labeling_app.progress import Progress
 
 
@@ -19,8 +18,7 @@ class Ending:
 
 def ending(progress: Progress, rater: str, root: Path) -> Ending:
     """Say why there is no pair, and which command makes more."""
-    where = "" if root == DEFAULT_ROOT else f" --workspace {shlex.quote(str(root))}"
-    command = f"tastemaker round{where}"
+    command = typed("round", root)
     if progress.num_seats == 0:
         return Ending(
             title="No pairs yet",

@@ -13,6 +13,7 @@ from data.workspace import Workspace
 from labeling_app import (
     access,
     frame,
+    gallery_page,
     login_page,
     progress_page,
     rate_page,
@@ -47,7 +48,12 @@ def _show_pages(workspace: Workspace, rater: Rater) -> None:
     is_admin = access.is_admin(rater.name)
 
     def rate() -> None:
-        rate_page.show(workspace, rater, on_progress=lambda: st.switch_page(progress_shown))
+        rate_page.show(
+            workspace,
+            rater,
+            on_progress=lambda: st.switch_page(progress_shown),
+            on_gallery=(lambda: st.switch_page(gallery_shown)) if is_admin else None,
+        )
 
     def progress() -> None:
         progress_page.show(
@@ -57,13 +63,17 @@ def _show_pages(workspace: Workspace, rater: Rater) -> None:
             on_studies=lambda: st.switch_page(studies_shown),
         )
 
+    def gallery() -> None:
+        gallery_page.show(workspace, on_back=lambda: st.switch_page(rate_shown))
+
     def studies() -> None:
         studies_page.show(workspace, on_back=lambda: st.switch_page(rate_shown))
 
     rate_shown = st.Page(rate, title="Rate", url_path="rate", default=True)
     progress_shown = st.Page(progress, title="Progress", url_path="progress")
+    gallery_shown = st.Page(gallery, title="Gallery", url_path="gallery")
     studies_shown = st.Page(studies, title="Studies", url_path="studies")
-    for_admins = [studies_shown] if is_admin else []
+    for_admins = [gallery_shown, studies_shown] if is_admin else []
     st.navigation([rate_shown, progress_shown, *for_admins], position="hidden").run()
 
 

@@ -8,6 +8,7 @@ import streamlit as st
 from data.errors import TastemakerError
 from data.store import Store
 from labeling_app import frame
+from labeling_app.hours_chart import hours_chart
 from labeling_app.rating_report import RaterLine, RatingReport, report_on
 from labeling_app.rating_words import agreement_words, share_words, side_words, win_words
 
@@ -68,11 +69,8 @@ def _wins(report: RatingReport) -> None:
 
 def _hours(report: RatingReport) -> None:
     st.caption("Answers by the hour")
-    rows = [
-        {"hour": f"{hour:%m-%d %H:00}", "rater": name, "answers": count}
-        for (hour, name), count in report.by_hour.items()
-    ]
-    st.bar_chart(pd.DataFrame(rows), x="hour", y="answers", color="rater", height=220)
+    theme = st.context.theme.type or "light"
+    st.altair_chart(hours_chart(report.by_hour, st.get_option(f"theme.{theme}.textColor")))
 
 
 def _raters(lines: list[RaterLine]) -> None:

@@ -26,17 +26,33 @@ _SAID = {
 }
 
 
-def show(workspace: Workspace, rater: Rater, *, on_progress: Callable[[], None]) -> None:
-    """Show the pair on the rater's desk; a press draws only the stage anew."""
-    _pairs(workspace, desk_of(workspace.store(), rater), on_progress)
+def show(
+    workspace: Workspace,
+    rater: Rater,
+    *,
+    on_progress: Callable[[], None],
+    on_gallery: Callable[[], None] | None,
+) -> None:
+    """Show the pair on the rater's desk; a press draws only the stage anew.
+
+    Who may not see the gallery has no `on_gallery`.
+    """
+    _pairs(workspace, desk_of(workspace.store(), rater), on_progress, on_gallery)
 
 
 @st.fragment
-def _pairs(workspace: Workspace, desk: Desk, on_progress: Callable[[], None]) -> None:
+def _pairs(
+    workspace: Workspace,
+    desk: Desk,
+    on_progress: Callable[[], None],
+    on_gallery: Callable[[], None] | None,
+) -> None:
     if st.session_state.pop("whole_page", False):
         st.rerun()
     if st.session_state.pop("to_progress", False):
         on_progress()
+    if st.session_state.pop("to_gallery", False) and on_gallery:
+        on_gallery()
     try:
         view = desk.view()
         data = stage_data(
@@ -45,6 +61,7 @@ def _pairs(workspace: Workspace, desk: Desk, on_progress: Callable[[], None]) ->
             rater=desk.rater.name,
             notice=st.session_state.get("notice", ""),
             answer=st.session_state.get("answer", 0),
+            has_gallery=on_gallery is not None,
         )
         show_stage(
             data,
@@ -52,6 +69,7 @@ def _pairs(workspace: Workspace, desk: Desk, on_progress: Callable[[], None]) ->
             on_leave=_leave,
             on_again=_look_again,
             on_progress=_look_at_progress,
+            on_gallery=_look_at_gallery,
         )
         desk.refill()
     except TastemakerError as error:
@@ -83,3 +101,7 @@ def _look_again() -> None:
 
 def _look_at_progress() -> None:
     st.session_state["to_progress"] = True
+
+
+def _look_at_gallery() -> None:
+    st.session_state["to_gallery"] = True

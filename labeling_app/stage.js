@@ -7,34 +7,37 @@
 const SKELETON = `
   <header class="bar">
     <span class="name">Tastemaker</span>
-    <div class="track" role="progressbar" aria-label="Pairs answered"><div></div></div>
+    <div class="track" role="progressbar" aria-label="Pairs answered" aria-valuemin="0" aria-valuemax="100"><div></div></div>
     <div class="figures"></div>
     <div class="tools">
       <button class="progress" type="button">Progress</button>
-      <button class="flip" type="button" aria-pressed="false">Flip&ensp;<kbd>F</kbd></button>
+      <button class="gallery" type="button" hidden>Gallery</button>
+      <button class="flip" type="button" aria-pressed="false" aria-keyshortcuts="F">Flip&ensp;<kbd aria-hidden="true">F</kbd></button>
       <button class="pixels" type="button"></button>
-      <button class="help" type="button" aria-haspopup="dialog">Keys&ensp;<kbd>?</kbd></button>
+      <button class="help" type="button" aria-haspopup="dialog" aria-keyshortcuts="?">Keys&ensp;<kbd aria-hidden="true">?</kbd></button>
       <button class="leave" type="button"></button>
     </div>
   </header>
-  <main class="pair">
-    <div class="asked"><p aria-live="polite"></p><h1 dir="auto" aria-live="polite"></h1></div>
+  <section class="pair" aria-label="Pair" tabindex="-1">
+    <div class="asked"><p></p><h1 dir="auto"></h1></div>
     <div class="frames">
-      <button class="frame left" type="button" aria-label="The left image is better"></button>
-      <button class="frame right" type="button" aria-label="The right image is better"></button>
+      <button class="frame left" type="button"></button>
+      <button class="frame right" type="button"></button>
     </div>
     <div class="actions"></div>
-  </main>
-  <main class="ending" hidden>
+  </section>
+  <section class="ending" aria-label="The end" tabindex="-1" hidden>
     <h1></h1><p></p><code></code>
     <div>
       <button class="again action" type="button">Look again</button>
       <button class="undo action" type="button"></button>
     </div>
-  </main>
+  </section>
   <p class="notice" role="status"></p>
+  <p class="spoken" role="status"></p>
   <dialog aria-label="Keys">
-    <h2>Keys</h2><dl></dl>
+    <h2 tabindex="-1" autofocus>Keys</h2><dl></dl>
+    <label><input type="checkbox">Letters, digits and signs are keys</label>
     <p>Look at both images first; judge them for the prompt above. Sides are shuffled.</p>
     <form method="dialog"><button class="action">Close</button></form>
   </dialog>`;
@@ -42,6 +45,7 @@ const SKELETON = `
 const SLOW_MS = 800;
 const GIVE_UP_MS = 10000;
 const PIXELS = "tastemaker.pixels";
+const MISSING = "This image is missing or damaged. Please skip this pair.";
 const stages = new WeakMap();
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -66,6 +70,7 @@ class Stage {
     this.closing = new AbortController();
     const { signal } = this.closing;
     this.loupe = new Loupe(this.root, signal);
+    this.help = new Help(this.find("dialog"));
     this.addActions(actions);
     this.addTools(tools);
     window.addEventListener("keydown", (event) => this.onKey(event), { capture: true, signal });
@@ -78,13 +83,14 @@ class Stage {
 
   addActions(actions) {
     this.choices = new Map(actions.flatMap(({ keys, choice }) => keys.map((key) => [key, choice])));
-    for (const { choice, label, sign, meaning } of actions) {
+    for (const { choice, label, sign, keys, meaning } of actions) {
       const button = element("button", { type: "button", className: "action", title: meaning });
       button.dataset.choice = choice;
       button.classList.toggle("minor", choice === "undo" || choice === "skip");
-      button.append(element("kbd", { textContent: sign }), label);
+      button.setAttribute("aria-keyshortcuts", shortcuts(keys));
+      button.append(element("kbd", { textContent: sign, ariaHidden: "true" }), label);
       this.find(".actions")[choice === "undo" ? "prepend" : "append"](button);
-      this.explain(sign, `${label}: ${meaning}`);
+      this.help.explain(keys, `${label}: ${meaning}`);
       if (choice === "undo") this.find(".undo").replaceChildren(...button.cloneNode(true).childNodes);
       this.onClick(button, (at) => this.press(choice, at));
     }
@@ -95,20 +101,15 @@ class Stage {
     }
   }
 
-  explain(sign, textContent) {
-    const term = element("dt", {});
-    term.append(element("kbd", { textContent: sign }));
-    this.find("dl").append(term, element("dd", { textContent }));
-  }
-
   addTools(tools) {
     this.tools = new Map(tools.flatMap(({ keys, name }) => keys.map((key) => [key, name])));
-    for (const { sign, meaning } of tools) this.explain(sign, meaning);
+    for (const { keys, meaning } of tools) this.help.explain(keys, meaning);
     this.onClick(this.find(".flip"), () => this.look(this.loupe.isFlipping ? "escape" : "flip"));
     this.onClick(this.find(".leave"), () => this.send("leave", true));
     this.onClick(this.find(".again"), () => this.send("again", true));
     this.onClick(this.find(".progress"), () => this.send("progress", true));
-    this.onClick(this.find(".help"), () => this.find("dialog").showModal());
+    this.onClick(this.find(".gallery"), () => this.send("gallery", true));
+    this.onClick(this.find(".help"), () => this.help.toggle());
     this.onClick(this.find(".pixels"), () => {
       localStorage.setItem(PIXELS, this.isSharp() ? "smooth" : "sharp");
       this.fit();
@@ -124,12 +125,13 @@ class Stage {
     const focused = event.composedPath()[0];
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (focused instanceof Element && focused.matches("input, textarea, [contenteditable]")) return;
+    if (this.help.isOff(event.key)) return;
     const isPress = event.key === "Enter" || event.key === " ";
     const key = event.key.toLowerCase();
     const choice = this.choices.get(key);
     if (event.repeat && (isPress || choice)) return stop(event); // a held key counts once
-    if (this.find("dialog").open) return;
-    if (event.key === "?") return stop(event), this.find("dialog").showModal();
+    if (event.key === "?") return stop(event), event.repeat || this.help.toggle();
+    if (this.help.isOpen) return;
     if (choice) return stop(event), this.press(choice, event.timeStamp);
     if (this.tools.has(key)) return stop(event), this.look(this.tools.get(key));
     if (key === "escape" && this.loupe.isFlipping) stop(event), this.look(key);
@@ -140,9 +142,9 @@ class Stage {
     else this.loupe.act(how);
     this.nameSide();
     this.fit();
+    if (this.loupe.isFlipping) this.speak(this.find(".asked p").textContent);
   }
 
-  // Said, too, for those who do not see it.
   nameSide() {
     const { isFlipping, side } = this.loupe;
     this.find(".flip").setAttribute("aria-pressed", isFlipping);
@@ -179,13 +181,20 @@ class Stage {
     this.find(".notice").textContent = notice;
   }
 
+  // For those who do not see what has changed.
+  speak(words) {
+    this.find(".spoken").textContent = words;
+  }
+
   update(data, send) {
     this.send = send;
     this.data = data;
     this.find(".leave").textContent = `${data.rater} · change`;
     this.find(".leave").title = "Not you? Rate under another name";
+    this.find(".gallery").hidden = !data.has_gallery;
     this.find(".track div").style.width = `${100 * data.fraction}%`;
     this.find(".track").setAttribute("aria-valuenow", Math.round(100 * data.fraction));
+    this.find(".track").setAttribute("aria-valuetext", data.progress[0]);
     const figures = data.title ? [data.title, ...data.progress] : data.progress;
     this.find(".figures").replaceChildren(...figures.map((textContent) => element("span", { textContent })));
     if (data.token !== this.shown) this.show(data);
@@ -201,29 +210,40 @@ class Stage {
     this.shown = token;
     this.isComplete = loaded.every(Boolean);
     this.settle(data.notice);
+    const focused = this.root.getRootNode().activeElement;
     this.find(".pair").hidden = !pair;
     this.find(".ending").hidden = Boolean(pair);
-    if (pair) this.place(pair, images);
+    if (pair) this.place(pair, images, loaded);
     else this.conclude(ending);
+    // Focus must not be lost with what is hidden now.
+    if (focused?.closest("[hidden]")) this.find(pair ? ".pair" : ".ending").focus();
     this.shownAt = performance.now();
     this.root.dataset.token = token;
     this.loadAhead(pair ? [pair, ...data.ahead] : data.ahead);
   }
 
-  place(pair, images) {
+  place(pair, images, loaded) {
     const prompt = this.find(".asked h1");
     prompt.textContent = prompt.title = pair.prompt;
     prompt.scrollTop = 0;
     prompt.classList.toggle("long", pair.prompt.length > 160);
-    this.find(".frame.left").replaceChildren(images[0].element);
-    this.find(".frame.right").replaceChildren(images[1].element);
+    for (const [index, side] of ["left", "right"].entries()) {
+      const { element } = images[index];
+      const frame = this.find(`.frame.${side}`);
+      frame.replaceChildren(element);
+      frame.ariaLabel = loaded[index] ? `The ${side} image is better` : element.textContent;
+    }
     this.loupe.reset();
     this.asked = pair.asked;
     this.nameSide();
     this.fit();
+    const missing = loaded.every(Boolean) ? "" : MISSING;
+    // With the count, so that the same prompt twice is said twice.
+    this.speak(`${this.find(".asked p").textContent}: ${pair.prompt}. ${this.data.progress[0]}. ${missing}`);
   }
 
   conclude({ title, text, command }) {
+    this.speak(`${title} ${text} ${command}`);
     this.find(".ending h1").textContent = title;
     this.find(".ending p").textContent = text;
     this.find(".ending code").textContent = command;
@@ -283,8 +303,7 @@ function fetchImage(side, src) {
   image.loaded = img.decode().then(
     () => true,
     () => {
-      const textContent = "This image is missing or damaged. Please skip this pair.";
-      image.element = element("span", { className: "broken", textContent });
+      image.element = element("span", { className: "broken", textContent: MISSING });
       return false;
     },
   );

@@ -23,12 +23,12 @@ from labeling_app.presses import MIN_GAP_S
 from labeling_app.progress import describe, title
 
 KEY = "stage"
-_SCRIPTS = ("loupe.js", "stage.js")
+_SCRIPTS = ("loupe.js", "help.js", "stage.js")
 TOO_FAST = "That was too quick to count: have a look first."
 
 
 def stage_data(
-    view: View, ending: Ending, *, rater: str, notice: str, answer: int
+    view: View, ending: Ending, *, rater: str, notice: str, answer: int, has_gallery: bool
 ) -> dict[str, Any]:
     """Say what the browser shows; nothing in it tells which policy made an image.
 
@@ -47,6 +47,7 @@ def stage_data(
         "min_gap_ms": round(1000 * MIN_GAP_S),
         "too_fast": TOO_FAST,
         "rater": rater,
+        "has_gallery": has_gallery,
         "notice": notice,
         "answer": answer,
     }
@@ -68,6 +69,7 @@ def show_stage(
     on_leave: Callable[[], None],
     on_again: Callable[[], None],
     on_progress: Callable[[], None],
+    on_gallery: Callable[[], None],
 ) -> None:
     """Put the stage on the page; what was pressed arrives as `st.session_state[KEY]["press"]`."""
     _component()(
@@ -77,6 +79,7 @@ def show_stage(
         on_leave_change=on_leave,
         on_again_change=on_again,
         on_progress_change=on_progress,
+        on_gallery_change=on_gallery,
     )
 
 

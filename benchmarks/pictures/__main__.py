@@ -1,6 +1,13 @@
-"""`python -m benchmarks.pictures`: draw docs/emoji-world.png and docs/label-page.png anew."""
+"""`python -m benchmarks.pictures`: draw the documents' pictures of world and app anew.
 
+The pictures of the app need a workspace with a tuned policy, which takes about half an hour on
+two busy cores. `--workspace DIR` keeps it, and the next time finds it there.
+"""
+
+import contextlib
 import sys
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,27 +17,41 @@ from data.entry import run_command
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PicturesConfig:
-    """Which pictures, and where they go."""
+    """Where the pictures go, and what those of the app are taken of."""
 
     world: Path = Path("docs/emoji-world.png")
     """Samples of the base model with the judge's verdicts."""
-    page: Path = Path("docs/label-page.png")
-    """The labelling page in Chromium, on pairs of the emoji world."""
+    pages: Path = Path("docs")
+    """Folder of the app's pages in Chromium."""
+    workspace: str = ""
+    """Folder of the workspace that they show; it is made, or finished, and kept. Empty: made anew
+    and thrown away."""
 
 
 def main() -> None:
-    """Draw both."""
+    """Draw all."""
     config = parse(
         PicturesConfig,
         sys.argv[1:],
         prog="python -m benchmarks.pictures",
         description="Draw the documents' pictures anew; needs Chromium.",
     )
-    from benchmarks.pictures.label_page import photograph_page
+    from benchmarks.pictures.pages import photograph
+    from benchmarks.pictures.workspace import make_workspace
     from benchmarks.pictures.world import draw_world
 
     draw_world(config.world)
-    photograph_page(config.page)
+    with _folder(config.workspace) as root:
+        photograph(make_workspace(root).workspace.root, config.pages)
+
+
+@contextlib.contextmanager
+def _folder(named: str) -> Iterator[Path]:
+    if named:
+        yield Path(named)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder) / "workspace"
 
 
 if __name__ == "__main__":

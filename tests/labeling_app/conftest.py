@@ -8,6 +8,7 @@ from pathlib import Path
 
 import PIL.Image
 import pytest
+from playwright.sync_api import expect
 
 from data.records import Image, Pair, Policy, Prompt, Rater, RaterKind, Sampler
 from data.store import Batch
@@ -16,6 +17,7 @@ from labeling_app.study_plan import StudyPlan
 from labeling_app.study_queue import queue_from_stock, stock_for, study_of
 
 SAMPLER = Sampler(scheduler="ddim", num_steps=20, guidance=5.0, eta=1.0, width=8, height=8)
+expect.set_options(timeout=30_000)  # as long as all else in a page is waited for
 HTML_PROMPT = "<b>four</b> wolves & <script>alert(1)</script> 🐺"
 
 

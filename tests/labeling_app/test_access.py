@@ -55,6 +55,7 @@ server_metadata_url = "http://127.0.0.1:{provider}/.well-known/openid-configurat
 
 [tastemaker]
 raters = ["ada@example.org", "@lab.example.org"]
+admins = ["bob@lab.example.org"]
 """)
     words = [sys.executable, str(PROVIDER), str(provider), str(account)]
     with (
@@ -109,6 +110,8 @@ def test_pairs_and_images_are_for_accounts_on_the_list(
     assert (status, content) == (200, workspace.read_image(path.removeprefix("img/")))
     assert fetch(f"{address}/{path}")[0] == 403
     assert fetch(f"{address}/{path}?key={key[:-1]}x")[0] == 403
+    assert page.locator(".tools .progress").is_visible()
+    assert not page.locator(".tools .gallery").is_visible()
     people = {r.name for r in workspace.store().raters() if r.kind is RaterKind.PERSON}
     assert people == {"Ada", "ADA@example.org"}
 
@@ -121,4 +124,17 @@ def test_pairs_and_images_are_for_accounts_on_the_list(
 
     unproven = enter(email="ada@example.org", email_verified=False, name="Mallory")
     unproven.get_by_text("Mallory may not rate here").wait_for()
-    enter(email="bob@lab.example.org").locator(".stage[data-token]").wait_for()
+    bob = enter(email="bob@lab.example.org")
+    bob.locator(".stage[data-token]").wait_for()
+    bob.locator(".tools .gallery").click()
+    bob.get_by_role("heading", name="Gallery").wait_for()
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium, and none is on the PATH")
+def test_the_gallery_is_for_admins(enter: Callable[..., Page], address: str):
+    page = enter(email="ada@example.org", email_verified=True)
+    page.locator(".stage[data-token]").wait_for()
+    page.goto(f"{address}/gallery")
+    page.get_by_role("dialog").get_by_text("Page not found").wait_for()
+    assert page.locator(".st-key-gallery").count() == 0
