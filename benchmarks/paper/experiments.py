@@ -13,6 +13,9 @@ SHORT, LONG = 126, 312
 SHORT_DRAWS, LONG_DRAWS = 42, 104
 """The same, 48 in each."""
 
+WORLD_RATE = {"learning_rate": 1e-3, "max_grad_norm": 1.0}
+"""The defaults'; the paper's 1e-5 and 0.1 are made for a UNet two hundred times as large."""
+
 FOUR = {
     "color": "a green rabbit",
     "count": "four wolves",
@@ -83,6 +86,22 @@ EXPERIMENTS = (
         preset="emoji-paper",
         iterations=LONG_DRAWS,
         num_images_per_prompt=12,
+    ),
+    Experiment(
+        name="parity-rate",
+        about="the released code's quirks at this world's learning rate",
+        preset="emoji-parity",
+        iterations=LONG_DRAWS,
+        num_images_per_prompt=12,
+        changes={"optimiser": WORLD_RATE},
+    ),
+    Experiment(
+        name="paper-rate",
+        about="the paper's equations at this world's learning rate",
+        preset="emoji-paper",
+        iterations=LONG_DRAWS,
+        num_images_per_prompt=12,
+        changes={"optimiser": WORLD_RATE},
     ),
     Experiment(
         name="dpok-value",

@@ -28,7 +28,13 @@ _FRONTIER = {
     "supervised-kl-d": "#a8a29e",
     "supervised-kl-o": "#b58900",
 }
-_PRESETS = {"dpok-long": "#0b756d", "paper": "#7a5cc4", "parity": "#c2410c"}
+_PRESETS = {
+    "dpok-long": "#0b756d",
+    "paper": "#b9a6e8",
+    "paper-rate": "#7a5cc4",
+    "parity": "#f0a988",
+    "parity-rate": "#c2410c",
+}
 _SAID = {"dpok-long": "default (dpok-long)"}
 _IMAGES = 384
 """Images over whose iterations a curve is averaged."""

@@ -21,7 +21,7 @@ METHODS = (
     "dpok-value",
     "dpok-no-baseline",
 )
-PRESETS = ("dpok-long", "paper", "parity")
+PRESETS = ("dpok-long", "paper", "paper-rate", "parity", "parity-rate")
 _MEASURES = {
     "alignment": "alignment",
     "reward": "reward",

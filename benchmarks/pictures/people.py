@@ -40,9 +40,12 @@ def answer(
 ) -> None:
     """Let them answer so much of what a round, or a study, asks by these pairs.
 
-    They sit in turn, an hour each time, from `since` on. Once more adds nothing.
+    They sit in turn, an hour each time, from `since` on, and answer whatever they are asked
+    meanwhile. Once more adds nothing.
     """
-    store, verdicts = loop.store, _verdicts(loop, pairs)
+    store = loop.store
+    verdicts = _verdicts(loop, store.served_pairs(number))
+    counted = {pair.pair_id for pair in pairs}
     raters = [Rater.new(person.name, RaterKind.PERSON) for person in PEOPLE]
     for rater in raters:
         store.add_rater(rater)
@@ -57,7 +60,7 @@ def answer(
                 comparison = _compare(person, rater, question, verdicts)
                 moment = hour + place * _BETWEEN
                 store.answer(replace(comparison, created_at=moment), now=moment)
-            num_left -= len(asked)
+            num_left -= sum(question.pair.pair_id in counted for question in asked)
             has_answered |= bool(asked)
         hour += timedelta(hours=1)
 

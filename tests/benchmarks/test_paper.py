@@ -65,7 +65,8 @@ def test_methods_are_compared_at_equal_numbers_of_rewards(tmp_path):
         config = tune_config(experiment, base="b", reward="r", watch=(), folder=tmp_path, seed=0)
         sampled = config.iterations if config.objective == "dpok" else config.supervised.num_draws
         asked[experiment.name] = sampled * config.sampling.num_images
-    long = {"parity", "paper", "many", "dpok-long", "supervised-long"}
+    long = {"many", "dpok-long", "supervised-long"}
+    long |= {"parity", "paper", "parity-rate", "paper-rate"}
     assert {number for name, number in asked.items() if name not in long} == {2016}
     assert {number for name, number in asked.items() if name in long} == {4992}
 
