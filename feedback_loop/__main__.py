@@ -24,6 +24,7 @@ COMMANDS = {
     "compare": "compare two policies at the same prompts and seeds",
     "study": "let people compare two policies blind",
     "provenance": "walk from a policy or an image back to single comparisons",
+    "check-reward": "run a reward through the checks that every reward must pass",
     "export": "write comparisons to a file",
     "import": "read comparisons from a file",
     "erase": "forget a rater, for good",
@@ -58,7 +59,12 @@ def _command(word: str) -> Command:
         from feedback_loop.commands import stage
 
         return lambda argv: stage.main(argv, word)
-    modules = {"init": "initialise", "export": "exchange", "import": "exchange"}
+    modules = {
+        "init": "initialise",
+        "export": "exchange",
+        "import": "exchange",
+        "check-reward": "check_reward",
+    }
     functions = {"export": "export", "import": "import_"}
     module = import_module(f"feedback_loop.commands.{modules.get(word, word)}")
     return getattr(module, functions.get(word, "main"))

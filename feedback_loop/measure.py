@@ -68,12 +68,12 @@ class Examiner:
 
     def __init__(self, loop: Loop) -> None:
         """Open the world's judge, the untouched backbone and the newest reward model."""
-        from reward_training.clip_similarity import ClipSimilarity
+        from reward_training.published.similarity import clip_score
 
         self._workspace = loop.workspace
         self._prompts = {prompt.prompt_id: prompt for prompt in loop.prompts()}
         self._judge = judge_of(loop.config)
-        self._clip = ClipSimilarity(backbone_of(loop.config), default_device())
+        self._clip = clip_score(backbone_of(loop.config), default_device())
         self._reward = _newest_reward(loop)
         self._device = default_device()
 

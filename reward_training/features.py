@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from tqdm import tqdm
 
-from reward_training.backbone import ClipBackbone
+from reward_training.backbone import Backbone
 from reward_training.config import TrainedPart
 
 CHUNK = 64
@@ -63,7 +63,7 @@ class PairFeatures:
 
 
 def prepare_features(
-    backbone: ClipBackbone,
+    backbone: Backbone,
     images: Iterable[Float[Tensor, "3 _ _"]],
     prompts: list[str],
     part: TrainedPart,
@@ -86,10 +86,10 @@ def prepare_features(
 
 
 def _preprocess(
-    backbone: ClipBackbone, images: Iterable[Float[Tensor, "3 _ _"]], num_images: int
+    backbone: Backbone, images: Iterable[Float[Tensor, "3 _ _"]], num_images: int
 ) -> Iterator[Float[Tensor, "_ 3 height width"]]:
     """Bring images, which may differ in size, to the model's and stack them in chunks."""
-    device = backbone.get_buffer("pixel_mean").device
+    device = backbone.device
     stream = iter(tqdm(images, total=num_images, desc="images", unit="image", disable=None))
     while chunk := list(islice(stream, CHUNK)):
         yield torch.cat([backbone.preprocess(image[None].to(device)) for image in chunk])

@@ -13,7 +13,7 @@ from data.files import digest
 from data.records import RewardModel
 from data.snapshot import Snapshot, take_snapshot
 from data.workspace import Workspace
-from reward_training.backbone import ClipBackbone, digest_of_source
+from reward_training.backbones import digest_of_source, open_backbone
 from reward_training.checkpoint import Checkpoint
 from reward_training.config import FitConfig
 from reward_training.dataset import Comparisons, read_images
@@ -141,7 +141,7 @@ def prepare_fitting(config: FitConfig, snapshot: Snapshot, comparisons: Comparis
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     reward = LearnedReward(
-        ClipBackbone.open(config.backbone),
+        open_backbone(config.backbone),
         head=config.model.head,
         ties=config.model.ties,
         generator=torch.Generator().manual_seed(config.training.seed),

@@ -19,7 +19,7 @@ from torch import Tensor
 from data.config_file import dump_yaml
 from data.errors import RewardError
 from data.files import canonical_json, write_atomically
-from reward_training.backbone import ClipBackbone
+from reward_training.backbones import open_definition
 from reward_training.config import FitConfig, HeadKind, TieModel
 from reward_training.model import LearnedReward
 
@@ -60,7 +60,7 @@ def load_reward(folder: Path, device: str = "cpu") -> LearnedReward:
         )
     about, weights = _read_weights(path)
     reward = LearnedReward(
-        ClipBackbone.open_definition(folder / "backbone"),
+        open_definition(folder / "backbone"),
         head=cast(HeadKind, about["head"]),
         ties=cast(TieModel, about["ties"]),
         generator=torch.Generator(),

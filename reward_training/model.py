@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from reward_training.backbone import ClipBackbone
+from reward_training.backbone import Backbone
 from reward_training.config import HeadKind, TieModel, TrainedPart
 from reward_training.heads import make_head
 from reward_training.losses import outcome_log_probabilities
@@ -22,7 +22,7 @@ class LearnedReward(nn.Module):
 
     def __init__(
         self,
-        backbone: ClipBackbone,
+        backbone: Backbone,
         *,
         head: HeadKind,
         ties: TieModel,

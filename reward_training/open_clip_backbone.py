@@ -1,4 +1,4 @@
-"""CLIP as a backbone: opened by open_clip, with preprocessing that gradients pass through.
+"""A CLIP of open_clip as a backbone.
 
 A local backbone is a folder in open_clip's own `local-dir:` format:
 
@@ -26,15 +26,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from data.errors import RewardError
-from data.files import digest, sha256_of
+from reward_training.backbone import LOADER_ERRORS, Backbone, first_lines
+from reward_training.preprocessing import Preprocessing, ResizeMode
 
 CONFIG_FILE = "open_clip_config.json"
 OPENAI_VOCABULARY = 49408
 """Tokens that a text tower has where its configuration does not say."""
-_LOADER_ERRORS = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError)
+_ERRORS = (*LOADER_ERRORS, SafetensorError)
 
 
-class ClipBackbone(nn.Module):
+class ClipBackbone(Backbone):
     """A CLIP's two towers, its tokenizer and its preprocessing.
 
     Args:
@@ -53,39 +54,33 @@ class ClipBackbone(nn.Module):
         self.clip: Any = clip
         self.tokenizer = tokenizer
         self.definition = definition
-        preprocess = definition["preprocess_cfg"]
-        size = preprocess["size"]
-        self.size: tuple[int, int] = (size, size) if isinstance(size, int) else (size[0], size[1])
-        self.interpolation: str = preprocess["interpolation"]
-        self.resize_mode: str = preprocess["resize_mode"]
-        if self.resize_mode not in ("squash", "shortest"):
-            raise RewardError(
-                f"expected a CLIP with resize_mode squash or shortest, got {self.resize_mode}; "
-                f"change preprocess_cfg in its {CONFIG_FILE}"
-            )
-        for name in ("mean", "std"):
-            values = torch.tensor(preprocess[name], dtype=torch.float32).view(1, 3, 1, 1)
-            self.register_buffer(f"pixel_{name}", values, persistent=False)
+        self.preprocess = Preprocessing.of_open_clip(definition["preprocess_cfg"])
 
     @classmethod
-    def open(cls, source: str) -> "ClipBackbone":
-        """Open a local folder or `MODEL/PRETRAINED` of open_clip with its weights."""
-        if (Path(source) / CONFIG_FILE).is_file():
-            return cls._open_folder(Path(source), with_weights=True)
-        model, _, pretrained = source.partition("/")
-        if model not in open_clip.list_models() or not pretrained:
-            raise RewardError(
-                f"no CLIP at {source!r}: expected a folder with {CONFIG_FILE}, or one of "
-                "open_clip's own such as ViT-B-32/laion2b_s34b_b79k"
-            )
+    def open_folder(cls, folder: Path) -> "ClipBackbone":
+        """Open a local folder with its weights."""
+        return cls._open_folder(folder, with_weights=True)
+
+    @classmethod
+    def open_known(cls, model: str, pretrained: str) -> "ClipBackbone":
+        """Open one of open_clip's own, whose weights are downloaded, or a file of its weights."""
         try:
             clip = open_clip.create_model(model, pretrained=pretrained)
             tokenizer = open_clip.get_tokenizer(model)
-        except _LOADER_ERRORS as error:
-            raise RewardError(f"open_clip cannot open {source}: {_first_line(error)}") from None
+        except _ERRORS as error:
+            raise RewardError(
+                f"open_clip cannot open {model}/{pretrained}: {first_lines(error)}"
+            ) from None
         return cls(
             clip, tokenizer, _complete({"model_cfg": open_clip.get_model_config(model)}, clip)
         )
+
+    @classmethod
+    def of_architecture(cls, model: str, *, resize_mode: ResizeMode) -> "ClipBackbone":
+        """Build one of open_clip's own with random weights, to be filled from elsewhere."""
+        clip = open_clip.create_model(model, force_preprocess_cfg={"resize_mode": resize_mode})
+        definition = {"model_cfg": open_clip.get_model_config(model)}
+        return cls(clip, open_clip.get_tokenizer(model), _complete(definition, clip))
 
     @classmethod
     def open_definition(cls, folder: Path) -> "ClipBackbone":
@@ -106,9 +101,9 @@ class ClipBackbone(nn.Module):
             tokenizer = open_clip.get_tokenizer(source)
             definition = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
             _check_tokenizer(tokenizer, definition)
-        except _LOADER_ERRORS as error:
+        except _ERRORS as error:
             raise RewardError(
-                f"cannot open the CLIP in {folder}: {_first_line(error)}; expected {CONFIG_FILE}, "
+                f"cannot open the CLIP in {folder}: {first_lines(error)}; expected {CONFIG_FILE}, "
                 "its weights as open_clip_model.safetensors and tokenizer files"
             ) from None
         return cls(clip, tokenizer, _complete(definition, clip))
@@ -118,18 +113,6 @@ class ClipBackbone(nn.Module):
         """Width of both features."""
         return int(self.definition["model_cfg"]["embed_dim"])
 
-    def preprocess(
-        self, images: Float[Tensor, "batch 3 height width"]
-    ) -> Float[Tensor, "batch 3 model_height model_width"]:
-        """Resize images in [0, 1] to the model's size and normalise them, as open_clip does."""
-        if self.resize_mode == "shortest":
-            images = _crop(
-                _resize(images, _covering(images, self.size), self.interpolation), self.size
-            )
-        else:
-            images = _resize(images, self.size, self.interpolation)
-        return (images - self.get_buffer("pixel_mean")) / self.get_buffer("pixel_std")
-
     def encode_image(
         self, pixels: Float[Tensor, "batch 3 height width"]
     ) -> Float[Tensor, "batch embedding"]:
@@ -138,23 +121,11 @@ class ClipBackbone(nn.Module):
 
     def tokenize(self, prompts: list[str]) -> Int[Tensor, "batch context"]:
         """Return token ids, cut to the model's context, on the model's device."""
-        return self.tokenizer(prompts).to(self.get_buffer("pixel_mean").device)
+        return self.tokenizer(prompts).to(self.device)
 
     def encode_text(self, tokens: Int[Tensor, "batch context"]) -> Float[Tensor, "batch embedding"]:
         """Return unit-length features of token ids."""
         return functional.normalize(self.clip.encode_text(tokens), dim=-1)
-
-    def encode_pairs(
-        self, images: Float[Tensor, "batch 3 height width"], prompts: list[str]
-    ) -> tuple[Float[Tensor, "batch embedding"], Float[Tensor, "batch embedding"]]:
-        """Return features of images in [0, 1] and of their prompts, each text encoded once."""
-        if len(images) != len(prompts):
-            raise ValueError(f"expected a prompt per image, got {len(prompts)} for {len(images)}")
-        row_of = {prompt: row for row, prompt in enumerate(dict.fromkeys(prompts))}
-        text = self.encode_text(self.tokenize(list(row_of)))
-        rows = torch.tensor([row_of[prompt] for prompt in prompts], device=text.device)
-        pixels = self.preprocess(images.to(text.device, torch.float32))
-        return self.encode_image(pixels), text.index_select(0, rows)
 
     @property
     def similarity_scale(self) -> float:
@@ -179,12 +150,9 @@ class ClipBackbone(nn.Module):
             self.tokenizer.save_pretrained(str(folder))
 
 
-def digest_of_source(source: str) -> str:
-    """Return a digest of a local backbone's files, or of its name where it is open_clip's own."""
-    if not Path(source).is_dir():
-        return digest(source)
-    files = sorted(path for path in Path(source).iterdir() if path.is_file())
-    return digest([[path.name, sha256_of(path)] for path in files])
+def is_known(model: str) -> bool:
+    """Say whether open_clip has an architecture of this name."""
+    return model in open_clip.list_models()
 
 
 def _check_tokenizer(tokenizer: Callable[[list[str]], Tensor], definition: dict[str, Any]) -> None:
@@ -201,34 +169,6 @@ def _complete(definition: dict[str, Any], clip: nn.Module) -> dict[str, Any]:
     return definition | {"preprocess_cfg": dict(visual.preprocess_cfg)}
 
 
-def _resize(
-    images: Float[Tensor, "batch 3 height width"], size: tuple[int, int], interpolation: str
-) -> Float[Tensor, "batch 3 new_height new_width"]:
-    if tuple(images.shape[-2:]) == size:
-        return images
-    resized = functional.interpolate(
-        images, size, mode=interpolation, antialias=True, align_corners=False
-    )
-    return resized.clamp(0, 1)  # bicubic overshoots, and pixels in a file cannot
-
-
-def _covering(
-    images: Float[Tensor, "batch 3 height width"], size: tuple[int, int]
-) -> tuple[int, int]:
-    """Return the smallest size of the same shape that covers `size`."""
-    height, width = images.shape[-2:]
-    scale = max(size[0] / height, size[1] / width)
-    return max(size[0], int(height * scale)), max(size[1], int(width * scale))
-
-
-def _crop(
-    images: Float[Tensor, "batch 3 height width"], size: tuple[int, int]
-) -> Float[Tensor, "batch 3 new_height new_width"]:
-    top = round((images.shape[-2] - size[0]) / 2)
-    left = round((images.shape[-1] - size[1]) / 2)
-    return images[..., top : top + size[0], left : left + size[1]]
-
-
 @contextmanager
 def _quiet_logging() -> Iterator[None]:
     """Keep open_clip from warning about the random weights that are about to be replaced."""
@@ -238,8 +178,3 @@ def _quiet_logging() -> Iterator[None]:
         yield
     finally:
         logging.disable(before)
-
-
-def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return " ".join(lines[:2]) if lines else type(error).__name__

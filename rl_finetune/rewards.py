@@ -1,6 +1,7 @@
 """Rewards: what a run is told to make larger, opened from a string and checked at every call."""
 
 import importlib
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,11 @@ from torch import Tensor
 
 from data.errors import RewardError
 
-_FORMS = "a folder written by reward_training.fit, clip:PATH or module:callable"
+_PLUS = " + "
+"""Between the terms of a sum; with its spaces, for paths may have the sign in them."""
+_WEIGHTED = re.compile(
+    r"\s*(?P<weight>-?(\d+\.?\d*|\.\d+)(e-?\d+)?)\s*\*\s*(?P<reward>.+)", re.DOTALL
+)
 
 
 @runtime_checkable
@@ -32,26 +37,61 @@ def open_reward(reward: str, *, device: str | torch.device = "cpu") -> Reward:
     Raises `RewardError` for a text of another form, a folder that is no reward model, and a
     callable that cannot be imported.
     """
-    kind, colon, rest = reward.partition(":")
+    terms = reward.split(_PLUS)
+    if len(terms) > 1 or _WEIGHTED.match(reward):
+        return WeightedSum([_weighted(term, device) for term in terms])
+    name, colon, rest = reward.partition(":")
     if reward and Path(reward).is_dir():
         return _open_reward_model(reward, device)
-    if kind == "clip" and colon:
-        return _open_clip(rest, device)
+    if name in _published():
+        return _open_published(reward, device)
     if colon and rest.isidentifier():
-        return _import_callable(kind, rest)
-    raise RewardError(f"reward {reward!r}: no such folder; expected {_FORMS}")
+        return _import_callable(name, rest)
+    forms = ", ".join(f"{name}{after}" for name, after in _published().items())
+    raise RewardError(
+        f"reward {reward!r}: no such folder; expected a folder written by reward_training.fit, "
+        f"{forms}, module:callable, or a sum such as '0.7*image-reward{_PLUS}0.3*aesthetic'"
+    )
+
+
+class WeightedSum:
+    """Rewards added up, each times its weight."""
+
+    def __init__(self, terms: list[tuple[float, Reward]]) -> None:
+        self._terms = terms
+
+    def __call__(
+        self, images: Float[Tensor, "batch 3 height width"], prompts: list[str]
+    ) -> Float[Tensor, " batch"]:
+        """Return the sum; each term is checked as a reward by itself is."""
+        scores = [weight * score(reward, images, prompts) for weight, reward in self._terms]
+        return torch.stack(scores).sum(dim=0)
+
+
+def _weighted(term: str, device: str | torch.device) -> tuple[float, Reward]:
+    found = _WEIGHTED.match(term)
+    if found is None:
+        return 1.0, open_reward(term.strip(), device=device)
+    return float(found["weight"]), open_reward(found["reward"].strip(), device=device)
+
+
+def _published() -> dict[str, str]:
+    """Return the names of published rewards, each with what may come after it."""
+    from reward_training.published.opening import PUBLISHED
+
+    return {name: published.after for name, published in PUBLISHED.items()}
+
+
+def _open_published(reward: str, device: str | torch.device) -> Reward:
+    from reward_training.published.opening import open_published
+
+    return open_published(reward, str(device))
 
 
 def _open_reward_model(folder: str, device: str | torch.device) -> Reward:
     import reward_training
 
     return reward_training.load(Path(folder), device=str(device))
-
-
-def _open_clip(backbone: str, device: str | torch.device) -> Reward:
-    from reward_training.clip_similarity import ClipSimilarity
-
-    return ClipSimilarity(backbone, device=str(device))
 
 
 def _import_callable(module: str, name: str) -> Reward:
@@ -111,12 +151,12 @@ class Vision(Protocol):
 
 def open_vision(backbone: str, *, device: str | torch.device = "cpu") -> Vision:
     """Open the vision tower of a CLIP: a folder, or a tag of the hub that open_clip knows."""
-    from reward_training.backbone import ClipBackbone
+    from reward_training.backbones import open_backbone
 
-    clip = ClipBackbone.open(backbone).requires_grad_(False).eval().to(device)
+    clip = open_backbone(backbone).requires_grad_(False).eval().to(device)
 
     @torch.no_grad()
     def look(images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch features"]:
-        return clip.encode_image(clip.preprocess(images.to(device))).cpu()
+        return clip.encode_raw_images(images).cpu()
 
     return look

@@ -1,32 +1,33 @@
-"""CLIP's similarity as it is: the control that every learned reward is measured against."""
+"""Rewards that are a cosine of image and prompt times a factor: CLIP score, PickScore and HPS."""
 
-from pathlib import Path
-
-import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
-from reward_training.backbone import ClipBackbone
+from reward_training.backbone import Backbone
+from reward_training.backbones import open_backbone
+from reward_training.published.reward import PublishedReward
 
-FACTOR = 100.0
+CLIP_FACTOR = 100.0
 """CLIP score's usual factor on the cosine."""
 
 
-class ClipSimilarity(nn.Module):
-    """100 times the cosine of image and prompt; called as a learned reward is."""
+class Similarity(PublishedReward):
+    """The cosine of a backbone's features times a factor."""
 
-    def __init__(self, path: Path | str, device: str = "cpu") -> None:
-        super().__init__()
-        self.backbone = ClipBackbone.open(str(path))
-        self.name = f"clip:{path}"
-        self.requires_grad_(False)
-        self.eval()
-        self.to(device)
+    def __init__(self, name: str, backbone: Backbone, factor: float) -> None:
+        super().__init__(name)
+        self.backbone = backbone
+        self.factor = factor
 
-    @torch.no_grad()
-    def forward(
+    def raw(
         self, images: Float[Tensor, "batch 3 height width"], prompts: list[str]
     ) -> Float[Tensor, " batch"]:
         """Return the similarity of images in [0, 1], one prompt each."""
         image_features, text_features = self.backbone.encode_pairs(images, prompts)
-        return FACTOR * (image_features * text_features).sum(dim=-1).to(images.device)
+        return self.factor * (image_features * text_features).sum(dim=-1)
+
+
+def clip_score(backbone: str, device: str = "cpu") -> Similarity:
+    """Open CLIP score on any backbone, frozen: the control that learned rewards are measured by."""
+    score = Similarity(f"clip:{backbone}", open_backbone(backbone), CLIP_FACTOR)
+    return score.requires_grad_(False).eval().to(device)

@@ -28,7 +28,8 @@ from data.records import (
 )
 from data.snapshot import Snapshot, take_snapshot
 from data.workspace import Workspace
-from reward_training.backbone import ClipBackbone
+from reward_training.backbone import Backbone
+from reward_training.backbones import open_backbone
 from reward_training.config import FitConfig, TrainedPart, TrainingConfig
 from reward_training.dataset import Comparisons, read_images
 from reward_training.features import prepare_features
@@ -98,13 +99,18 @@ def write_clip(folder: Path, seed: int = 0, width: int = 32) -> Path:
 
 
 @pytest.fixture(scope="session")
+def tokenizer() -> CLIPTokenizer:
+    return make_tokenizer()
+
+
+@pytest.fixture(scope="session")
 def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_clip(tmp_path_factory.mktemp("clip") / "clip")
 
 
 @pytest.fixture
-def backbone(clip_folder: Path) -> ClipBackbone:
-    return ClipBackbone.open(str(clip_folder))
+def backbone(clip_folder: Path) -> Backbone:
+    return open_backbone(str(clip_folder))
 
 
 @dataclass(frozen=True)
@@ -246,7 +252,7 @@ def make_fitting(clip_folder: Path, snapshot: Snapshot, quick_config: FitConfig)
     ) -> tuple[Fitting, Comparisons, Comparisons]:
         comparisons = Comparisons.from_snapshot(snapshot, Aspect.OVERALL)
         reward = LearnedReward(
-            ClipBackbone.open(str(clip_folder)),
+            open_backbone(str(clip_folder)),
             head="mlp",
             ties="davidson",
             generator=torch.Generator().manual_seed(0),

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from data.errors import RewardError
-from reward_training.backbone import CONFIG_FILE, ClipBackbone, digest_of_source
+from reward_training.backbones import digest_of_source, open_backbone, open_definition
+from reward_training.open_clip_backbone import CONFIG_FILE
 
 
 def reopened_with(folder, target, **preprocess):
@@ -16,7 +17,7 @@ def reopened_with(folder, target, **preprocess):
     config = json.loads((target / CONFIG_FILE).read_text())
     config["preprocess_cfg"] |= preprocess
     (target / CONFIG_FILE).write_text(json.dumps(config))
-    return ClipBackbone.open(str(target))
+    return open_backbone(str(target))
 
 
 def smooth_picture(height, width):
@@ -25,16 +26,17 @@ def smooth_picture(height, width):
     return (np.stack(channels, axis=-1) * 255).astype(np.uint8)
 
 
-@pytest.mark.parametrize("mode", ["squash", "shortest"])
-@pytest.mark.parametrize("size", [(16, 16), (64, 64), (40, 56), (9, 12)])
+@pytest.mark.parametrize("mode", ["squash", "shortest", "longest"])
+@pytest.mark.parametrize("size", [(16, 16), (64, 64), (40, 56), (9, 12), (33, 9), (9, 33)])
 def test_preprocessing_is_open_clips_own(clip_folder, tmp_path, mode, size):
     backbone = reopened_with(clip_folder, tmp_path / "clip", resize_mode=mode)
     _, _, transform = open_clip.create_model_and_transforms(f"local-dir:{tmp_path / 'clip'}")
     picture = smooth_picture(*size)
     expected = transform(PIL.Image.fromarray(picture))
     image = torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255
-    # PIL rounds to whole grey levels, we do not.
-    torch.testing.assert_close(backbone.preprocess(image)[0], expected, atol=0.02, rtol=0)
+    levels = ((backbone.preprocess(image)[0] - expected).abs() * 0.5 * 255).round()
+    assert levels.max() <= 1  # where PIL rounds a half the other way
+    assert levels.mean() < 0.03
 
 
 def test_gradients_reach_the_image_through_resizing(backbone):
@@ -70,7 +72,7 @@ def test_any_text_can_be_tokenised(backbone):
 
 def test_a_definition_rebuilds_everything_but_the_weights(backbone, tmp_path):
     backbone.save_definition(tmp_path)
-    rebuilt = ClipBackbone.open_definition(tmp_path)
+    rebuilt = open_definition(tmp_path)
     rebuilt.load_state_dict(backbone.state_dict())
     image, prompt = torch.full((1, 3, 16, 16), 0.3), ["a dark bird"]
     for ours, theirs in zip(
@@ -123,7 +125,7 @@ def damage_architecture(folder):
 
 def damage_resize_mode(folder):
     config = json.loads((folder / CONFIG_FILE).read_text())
-    config["preprocess_cfg"]["resize_mode"] = "longest"
+    config["preprocess_cfg"]["resize_mode"] = "widest"
     (folder / CONFIG_FILE).write_text(json.dumps(config))
 
 
@@ -143,6 +145,6 @@ def test_a_folder_that_cannot_be_opened_is_named_in_one_line(clip_folder, tmp_pa
     folder = shutil.copytree(clip_folder, tmp_path / "clip")
     damage(folder)
     with pytest.raises(RewardError, match="expected") as caught:
-        ClipBackbone.open(str(folder))
+        open_backbone(str(folder))
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 600

@@ -100,7 +100,7 @@ def test_wrong_arguments_are_refused_in_one_line(command, clip_folder, tmp_path,
     check_refused(command(*backbone, *planted), "out")
     check_refused(command(*backbone, *planted, *out, "--workspace", tmp_path), "both")
     check_refused(command(*backbone, *out, "--snapshot", tmp_path / "none"), "no snapshot")
-    check_refused(command("--backbone", tmp_path, *planted, *out), "no CLIP")
+    check_refused(command("--backbone", tmp_path, *planted, *out), "no backbone")
     check_refused(command(*backbone, *planted, *out, "--training.num-updates", "0"), "num_updates")
     check_refused(command(*backbone, *planted, *out, "--held-out-fraction", "1"), "held_out")
     check_refused(command(*backbone, *planted, *out, "--model.head", "linear"), "head")

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from reward_training.clip_similarity import ClipSimilarity
 from reward_training.model import LearnedReward
+from reward_training.published.similarity import clip_score
 
 PROMPTS = ["a bright dog", "a dark cat", "a bright dog", "a dark star"]
 
@@ -37,7 +37,7 @@ def test_a_learned_reward_conforms(reward, images):
 
 
 def test_the_control_conforms_and_is_a_hundred_cosines(clip_folder, images):
-    control = ClipSimilarity(clip_folder)
+    control = clip_score(str(clip_folder))
     check_conforms(control, images)
     image, text = control.backbone.encode_pairs(images, PROMPTS)
     expected = 100 * torch.cosine_similarity(image, text)
@@ -45,7 +45,7 @@ def test_the_control_conforms_and_is_a_hundred_cosines(clip_folder, images):
 
 
 def test_an_unfitted_reward_is_proportional_to_clips_similarity(reward, images, clip_folder):
-    control = ClipSimilarity(clip_folder)(images, PROMPTS) / 100
+    control = clip_score(str(clip_folder))(images, PROMPTS) / 100
     scale = reward.backbone.similarity_scale
     torch.testing.assert_close(reward(images, PROMPTS), control * scale)
 

@@ -1,0 +1,33 @@
+"""`tastemaker check-reward`: does a reward do what every reward must?"""
+
+from feedback_loop.commands.arguments import Arguments
+
+ABOUT = (
+    "Run a reward through the checks that every reward must pass: a published one, a model of "
+    "this workspace, a folder, a sum, or a function of your own."
+)
+
+
+def main(argv: list[str]) -> None:
+    """Open the reward, run the checks and list them; a failed one is a mistake of the reward's."""
+    parser = Arguments("check-reward", ABOUT)
+    parser.add_argument("reward", metavar="REWARD", help="as in --reward of rl_finetune.run")
+    parser.add_argument("--device", default="cpu", help="cpu (the default) or cuda")
+    arguments = parser.read(argv)
+    from data.errors import RewardError
+    from data.workspace import resolve_root
+    from feedback_loop.terminal import say
+    from rl_finetune.conformance import check_reward
+    from rl_finetune.rewards import open_reward
+
+    folder = resolve_root(arguments.workspace) / "rewards" / arguments.reward
+    named = str(folder) if arguments.reward and folder.is_dir() else arguments.reward
+    checks = check_reward(open_reward(named, device=arguments.device))
+    for check in checks:
+        say(f"{'ok    ' if check.holds else 'FAILED'}  {check.describe()}")
+    failed = sum(not check.holds for check in checks)
+    if failed:
+        raise RewardError(
+            f"reward {arguments.reward} fails {failed} of {len(checks)} checks; "
+            "expected all to hold"
+        )

@@ -1,0 +1,49 @@
+"""Opens a backbone by what the command line calls it, or by the folder that describes it."""
+
+from pathlib import Path
+
+from data.errors import RewardError
+from data.files import digest, sha256_of
+from reward_training import open_clip_backbone, transformers_backbone
+from reward_training.backbone import Backbone
+from reward_training.open_clip_backbone import ClipBackbone
+from reward_training.transformers_backbone import HUB, TransformersBackbone
+
+_FORMS = (
+    f"a folder with {open_clip_backbone.CONFIG_FILE} (open_clip) or "
+    f"{transformers_backbone.CONFIG_FILE} (transformers' CLIP or SigLIP), one of open_clip's own "
+    f"such as ViT-B-32/laion2b_s34b_b79k, or {HUB}ORGANISATION/NAME of the hub"
+)
+
+
+def open_backbone(source: str) -> Backbone:
+    """Open a folder, a model of open_clip, or one of the hub, with its weights.
+
+    Raises `RewardError` in one line where there is none, or where it cannot be opened.
+    """
+    folder = Path(source)
+    if (folder / open_clip_backbone.CONFIG_FILE).is_file():
+        return ClipBackbone.open_folder(folder)
+    if (folder / transformers_backbone.CONFIG_FILE).is_file():
+        return TransformersBackbone.open(source)
+    if source.startswith(HUB):
+        return TransformersBackbone.open(source.removeprefix(HUB))
+    model, _, pretrained = source.partition("/")
+    if open_clip_backbone.is_known(model) and pretrained:
+        return ClipBackbone.open_known(model, pretrained)
+    raise RewardError(f"no backbone at {source!r}: expected {_FORMS}")
+
+
+def open_definition(folder: Path) -> Backbone:
+    """Rebuild what `save_definition` wrote, weights still random."""
+    if (folder / transformers_backbone.CONFIG_FILE).is_file():
+        return TransformersBackbone.open_definition(folder)
+    return ClipBackbone.open_definition(folder)
+
+
+def digest_of_source(source: str) -> str:
+    """Return a digest of a local backbone's files, or of its name where it is open_clip's own."""
+    if not Path(source).is_dir():
+        return digest(source)
+    files = sorted(path for path in Path(source).iterdir() if path.is_file())
+    return digest([[path.name, sha256_of(path)] for path in files])

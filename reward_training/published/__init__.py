@@ -1,0 +1,1 @@
+"""Rewards that others have published, without their packages: weights from the hub or a file."""

@@ -1,0 +1,108 @@
+"""Opens a published reward by its name, with weights from the hub or from a file of one's own."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from data.errors import RewardError
+from reward_training.backbone import Backbone
+from reward_training.backbones import open_backbone
+from reward_training.open_clip_backbone import ClipBackbone
+from reward_training.published.aesthetic import Aesthetic
+from reward_training.published.checkpoint import fill, read_checkpoint
+from reward_training.published.image_reward import TOKENIZER, ImageReward
+from reward_training.published.reward import PublishedReward
+from reward_training.published.similarity import Similarity, clip_score
+from reward_training.transformers_backbone import HUB
+
+_HPS_CLIP = "ViT-H-14"
+_AESTHETIC_CLIP = "ViT-L-14/openai"
+_PICK_SCORE = "yuvalkirstain/PickScore_v1"
+
+
+def open_clip_score(_: str, backbone: str) -> PublishedReward:
+    """Open CLIP score: 100 times the cosine of any backbone."""
+    if not backbone:
+        raise RewardError("reward clip: expected clip:BACKBONE, got no backbone")
+    return clip_score(backbone)
+
+
+def open_image_reward(name: str, path: str) -> PublishedReward:
+    """Open ImageReward; BERT's vocabulary is taken from beside the checkpoint where it is there."""
+    checkpoint = _checkpoint(path, "THUDM/ImageReward", "ImageReward.pt")
+    has_vocabulary = any((checkpoint.parent / f).is_file() for f in ("vocab.txt", "tokenizer.json"))
+    tokenizer = str(checkpoint.parent) if path and has_vocabulary else TOKENIZER
+    return ImageReward.open(name, checkpoint, tokenizer)
+
+
+def open_pick_score(name: str, path: str) -> PublishedReward:
+    """Open PickScore (Kirstain et al. 2023): a CLIP of transformers, with the scale it learned."""
+    backbone = open_backbone(path or f"{HUB}{_PICK_SCORE}")
+    return Similarity(name, backbone, backbone.similarity_scale)
+
+
+def open_hps(name: str, path: str, file: str = "HPS_v2_compressed.pt") -> PublishedReward:
+    """Open HPS v2 (Wu et al. 2023): the cosine of a CLIP ViT-H/14 that was fitted to choices."""
+    backbone = ClipBackbone.of_architecture(_HPS_CLIP, resize_mode="longest")
+    return fill_hps(name, _checkpoint(path, "xswu/HPSv2", file), backbone)
+
+
+def fill_hps(name: str, checkpoint: Path, backbone: ClipBackbone) -> PublishedReward:
+    """Read HPS v2's checkpoint into a CLIP of its architecture."""
+    fill(backbone.clip, read_checkpoint(checkpoint), checkpoint, "HPS v2")
+    return Similarity(name, backbone, 1.0)
+
+
+def open_aesthetic(name: str, path: str, backbone: Backbone | None = None) -> PublishedReward:
+    """Open LAION's aesthetic predictor."""
+    checkpoint = _checkpoint(path, "trl-lib/ddpo-aesthetic-predictor", "aesthetic-model.pth")
+    return Aesthetic.open(name, checkpoint, backbone or open_backbone(_AESTHETIC_CLIP))
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """How a reward is opened, and what its name may be followed by."""
+
+    open: Callable[[str, str], PublishedReward]
+    """From its name, and the text after it, empty where there is none."""
+    after: str
+
+
+PUBLISHED = {
+    "clip": Published(open_clip_score, ":BACKBONE"),
+    "image-reward": Published(open_image_reward, "[:ImageReward.pt]"),
+    "pick-score": Published(open_pick_score, "[:FOLDER]"),
+    "hps-v2": Published(open_hps, "[:HPS_v2_compressed.pt]"),
+    "hps-v2.1": Published(
+        lambda name, path: open_hps(name, path, "HPS_v2.1_compressed.pt"),
+        "[:HPS_v2.1_compressed.pt]",
+    ),
+    "aesthetic": Published(open_aesthetic, "[:aesthetic-model.pth]"),
+}
+"""By name; a file or folder of one's own comes after a colon."""
+
+
+def open_published(reward: str, device: str = "cpu") -> PublishedReward:
+    """Open `NAME` or `NAME:WHERE`, frozen, on a device.
+
+    Raises `RewardError` in one line where that cannot be done, as where the hub is not to be had.
+    """
+    name, _, where = reward.partition(":")
+    found = PUBLISHED[name].open(reward, where)
+    return found.requires_grad_(False).eval().to(device)
+
+
+def _checkpoint(path: str, repository: str, file: str) -> Path:
+    """Return a file of one's own, or the hub's, downloaded once."""
+    if path:
+        return Path(path)
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return Path(hf_hub_download(repository, file))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError):
+        raise RewardError(
+            f"cannot download {file} of {repository}; expected the hub, or the file's path after "
+            "the reward's name and a colon"
+        ) from None
