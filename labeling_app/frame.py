@@ -18,3 +18,9 @@ def show_problem(error: TastemakerError) -> None:
         st.markdown("### This workspace cannot be shown")
         st.text(str(error))
         st.button("Look again", icon=":material/refresh:", type="primary")
+
+
+def text_colour() -> str:
+    """Return the page's, for charts: Streamlit's own there is too pale to read easily (WCAG AA)."""
+    theme = st.context.theme.type or "light"
+    return str(st.get_option(f"theme.{theme}.textColor"))

@@ -14,7 +14,7 @@ def hours_chart(by_hour: Mapping[tuple[datetime, str], int], text_colour: str) -
 
     Args:
         by_hour: Answers by hour and rater's name.
-        text_colour: The page's; Streamlit's own for charts is too pale to read easily (WCAG AA).
+        text_colour: The page's.
     """
     hours = list(dict.fromkeys(_label(hour) for hour, _ in sorted(by_hour)))
     rows = [

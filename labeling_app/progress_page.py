@@ -69,8 +69,7 @@ def _wins(report: RatingReport) -> None:
 
 def _hours(report: RatingReport) -> None:
     st.caption("Answers by the hour")
-    theme = st.context.theme.type or "light"
-    st.altair_chart(hours_chart(report.by_hour, st.get_option(f"theme.{theme}.textColor")))
+    st.altair_chart(hours_chart(report.by_hour, frame.text_colour()))
 
 
 def _raters(lines: list[RaterLine]) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from labeling_app.frame import text_colour
 from labeling_app.study_report import AspectResult, Part, StudyReport
 from labeling_app.study_words import COLUMNS, QUESTIONS, cells
 
@@ -26,7 +27,7 @@ def chart(report: StudyReport) -> None:
         if part.rate is not None
     ]
     if rows:
-        st.vega_lite_chart(pd.DataFrame(rows), _spec(rows), width="stretch")
+        st.vega_lite_chart(pd.DataFrame(rows), _spec(rows, text_colour()), width="stretch")
 
 
 def _point(result: AspectResult, part: Part) -> dict[str, Any]:
@@ -41,7 +42,7 @@ def _point(result: AspectResult, part: Part) -> dict[str, Any]:
     }
 
 
-def _spec(rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _spec(rows: list[dict[str, Any]], colour: str) -> dict[str, Any]:
     order = [row["question"] for row in rows]
     along: dict[str, Any] = {
         "type": "quantitative",
@@ -58,6 +59,7 @@ def _spec(rows: list[dict[str, Any]]) -> dict[str, Any]:
     interval = {"x": {"field": "low"} | along, "x2": {"field": "high"}, "y": across}
     point = {"x": {"field": "win rate"} | along, "y": across, "tooltip": shown}
     return {
+        "config": {"axis": {"labelColor": colour, "titleColor": colour}},
         "height": _ROW_HEIGHT * len(rows) + _AXIS_HEIGHT,
         "layer": [
             _HALF,
