@@ -41,13 +41,14 @@ def running(words: Sequence[str], address: str) -> Iterator[None]:
     """Run a server until it is done with; `address` answers once it is up."""
     with subprocess.Popen(words, stdout=subprocess.DEVNULL) as server:
         try:
-            _wait_for(address)
+            wait_for(address)
             yield
         finally:
             server.send_signal(signal.SIGTERM)
 
 
-def _wait_for(address: str) -> None:
+def wait_for(address: str) -> None:
+    """Wait until a server answers."""
     deadline = time.monotonic() + _PATIENCE_S
     while not _answers(address):
         if time.monotonic() > deadline:

@@ -75,10 +75,14 @@ class Catalogue(Verbs):
         policy: str | None = None,
         round: int | None = None,  # noqa: A002
         prompt_ids: Sequence[str] | None = None,
+        image_ids: Sequence[str] | None = None,
     ) -> list[Image]:
-        """List images, of a policy, a round or some prompts where asked."""
-        wanted = None if prompt_ids is None else list(prompt_ids)
-        return self._list(rows.IMAGES, policy=policy, round=round, prompt_id=wanted)
+        """List images, of a policy, a round, some prompts or by their ids where asked."""
+        of_prompts = None if prompt_ids is None else list(prompt_ids)
+        ids = None if image_ids is None else list(image_ids)
+        return self._list(
+            rows.IMAGES, policy=policy, round=round, prompt_id=of_prompts, image_id=ids
+        )
 
     def image(self, image_id: str) -> Image:
         """Return one image's record or raise `UnknownRecord`."""

@@ -1,7 +1,6 @@
 """One DuckDB file shared by many processes: open, one transaction, close, and wait if it is taken.
 
-Nobody here holds the file for longer than a transaction, and whoever finds it taken tries again
-after a short random pause, up to a bound: see `file_lock`.
+Nobody here holds the file while people think: see `duckdb_opening`.
 """
 
 import contextlib
@@ -11,31 +10,15 @@ from pathlib import Path
 
 import duckdb
 
+from data.duckdb_opening import SETTINGS, connect, opened, plainly
 from data.duckdb_schema import back_up, migrate, schema_version
 from data.engine import Connection
 from data.errors import StoreError, WorkspaceError
-from data.file_lock import Waiting, locked
+from data.file_lock import alone
 from data.migrations import Migration
-
-STORAGE_VERSION = "v1.5.0"
-"""The on-disk format, so that DuckDB 1.5 and 2 open the same files."""
+from data.waiting import Waiting
 
 PATIENCE_S = 20.0
-
-_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
-    "storage_compatibility_version": STORAGE_VERSION,
-    "threads": 2,  # the tables are small, and opening must not start a thread per core
-    "autoinstall_known_extensions": False,
-    "autoload_known_extensions": False,
-}
-
-_OPEN_PAUSE_S = 0.05
-
-_LOCK_SIGNS = (
-    "could not set lock",
-    "conflicting lock",
-    "different configuration",  # opened by other code in this process
-)
 
 _FAULTS_OF_THE_FILE = (
     duckdb.OperationalError,
@@ -83,16 +66,16 @@ class DuckDBFile:
     def create(self) -> None:
         """Make the file if it is missing: built aside, then renamed, so never half there."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with locked(Waiting(self.path, self.patience_s), shared=False):
+        with alone(Waiting(self.path, self.patience_s)):
             if self.path.is_file():
                 return
             aside = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}")
             try:
-                with duckdb.connect(aside, config=_SETTINGS) as connection:
+                with duckdb.connect(aside, config=SETTINGS) as connection:
                     migrate(connection)
                 aside.replace(self.path)
             except _FAULTS_OF_THE_FILE as error:
-                raise StoreError(f"{self.path}: {_plainly(error)}") from error
+                raise StoreError(f"{self.path}: {plainly(error)}") from error
             finally:
                 for leftover in aside.parent.glob(f"{aside.name}*"):
                     leftover.unlink()
@@ -117,61 +100,24 @@ class DuckDBFile:
         aside = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}")
         waiting = Waiting(self.path, self.patience_s)
         try:
-            with locked(waiting, shared=False):
-                with contextlib.closing(self._connect(waiting, read_only=False)) as connection:
+            with alone(waiting):
+                with contextlib.closing(connect(waiting, read_only=False)) as connection:
                     connection.execute("CHECKPOINT")  # so that closing leaves no log beside it
                     back_up(connection, aside)
                 aside.replace(self.path)
         except _FAULTS_OF_THE_FILE as error:
-            raise StoreError(f"{self.path}: {_plainly(error)}") from error
+            raise StoreError(f"{self.path}: {plainly(error)}") from error
         finally:
             for leftover in aside.parent.glob(f"{aside.name}*"):
                 leftover.unlink()
 
     @contextlib.contextmanager
     def _opened(self, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
-        waiting = Waiting(self.path, self.patience_s)
         if not self.path.is_file():
             raise WorkspaceError(f"no store at {self.path}; make one with `tastemaker init`")
-        with locked(waiting, shared=read_only):
-            try:
-                with contextlib.closing(self._connect(waiting, read_only)) as connection:
-                    yield connection
-            except _FAULTS_OF_THE_FILE as error:
-                raise StoreError(f"{self.path}: {_plainly(error)}") from error
-
-    def _connect(self, waiting: Waiting, read_only: bool) -> duckdb.DuckDBPyConnection:
-        was_refused = False
-        while True:
-            try:
-                connection = duckdb.connect(self.path, read_only=read_only, config=_SETTINGS)
-            except duckdb.Error as error:
-                if not _is_lock(error):
-                    raise self._unreadable(error) from error
-                if not waiting.pause(_OPEN_PAUSE_S):
-                    raise waiting.in_vain() from error
-                was_refused = True
-                continue
-            if not was_refused:
-                return connection
-            # Another program let go just now: open again, after its last word.
-            connection.close()
-            was_refused = False
-
-    def _unreadable(self, error: duckdb.Error) -> StoreError:
-        return StoreError(
-            f"{self.path} is not a readable store ({_plainly(error)}); "
-            "restore it from a backup, or start anew with `tastemaker init` in another folder"
-        )
-
-
-def _is_lock(error: duckdb.Error) -> bool:
-    text = str(error).lower()
-    return any(sign in text for sign in _LOCK_SIGNS)
-
-
-def _plainly(error: duckdb.Error) -> str:
-    text = str(error).splitlines()[0][:200]
-    if "no space left" in text.lower():
-        return "no space left on the disk; free some and run the same command again"
-    return text
+        waiting = Waiting(self.path, self.patience_s)
+        try:
+            with opened(waiting, read_only=read_only) as connection:
+                yield connection
+        except _FAULTS_OF_THE_FILE as error:
+            raise StoreError(f"{self.path}: {plainly(error)}") from error

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from data.duckdb_log import kept_logs
 from data.errors import UnknownRecord
 from data.records import RaterKind
 from data.snapshot import Snapshot
@@ -12,13 +13,13 @@ from feedback_loop.terminal import say
 def erase(workspace: Workspace, name: str, kind: RaterKind, *, for_good: bool) -> None:
     """Erase a rater's comparisons and name, or say what would go; name the snapshots they are in.
 
+    Damaged logs that were kept go too: nobody can search what is damaged for a name.
     Raises `UnknownRecord` where there is nobody of that name and kind.
     """
     store = workspace.store()
     rater = store.find_rater(name, kind)
     if rater is None:
-        known = ", ".join(r.name for r in store.raters() if r.kind is kind) or "none"
-        raise UnknownRecord(f"no rater {name!r} of kind {kind} in {store.place}; there is {known}")
+        raise _nobody(workspace, name, kind)
     events = [e for e in store.comparison_events() if e.rater_id == rater.rater_id]
     holding = _snapshots_with(workspace, rater.rater_id)
     if for_good:
@@ -28,6 +29,24 @@ def erase(workspace: Workspace, name: str, kind: RaterKind, *, for_good: bool) -
         say(f"would erase {name}: {len(events)} answers, undone ones included; add --yes to do it")
     for path in holding:
         say(f"still with their answers: {path} (delete it by hand, and what was fitted on it)")
+    for path in kept_logs(workspace.store_path):
+        _erase_log(path, for_good=for_good)
+
+
+def _nobody(workspace: Workspace, name: str, kind: RaterKind) -> UnknownRecord:
+    store = workspace.store()
+    known = ", ".join(r.name for r in store.raters() if r.kind is kind) or "none"
+    said = f"no rater {name!r} of kind {kind} in {store.place}; there is {known}"
+    kept = ", ".join(map(str, kept_logs(workspace.store_path)))
+    advice = f"; damaged logs that may have the name are there, delete them by hand: {kept}"
+    return UnknownRecord(said + advice * bool(kept))
+
+
+def _erase_log(path: Path, *, for_good: bool) -> None:
+    if for_good:
+        path.unlink()
+    word = "deleted" if for_good else "would delete"
+    say(f"{word} a damaged log, perhaps with their answers: {path}")
 
 
 def _snapshots_with(workspace: Workspace, rater_id: str) -> list[Path]:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from data.duckdb_log import kept_logs
 from data.records import IMPORTED, RaterKind, RewardModel, RoundEvent
 from data.store import Store
 from data.workspace import Workspace
@@ -20,6 +21,10 @@ def say_status(workspace: Workspace) -> None:
     lines = [
         ("workspace", str(workspace.root)),
         ("store", store.place),
+        *[
+            ("damaged log", f"{path} (see docs/labeling.md)")
+            for path in kept_logs(workspace.store_path)
+        ],
         ("prompts", _prompts(store)),
         ("policies", " -> ".join(policy.name for policy in policies) or "none"),
         ("images", _images(store)),

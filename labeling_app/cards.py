@@ -1,5 +1,6 @@
 """What is shown of a pair: its prompt and two images, by hash. Never which policy made them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from data.questions import Question
@@ -37,17 +38,24 @@ class Cards:
             question=question,
             prompt=self._prompt(pair.prompt_id).text,
             left=left,
-            left_sha256=self._image(left, pair.prompt_id).sha256,
-            right_sha256=self._image(other_image(pair, left), pair.prompt_id).sha256,
+            left_sha256=self._image(left).sha256,
+            right_sha256=self._image(other_image(pair, left)).sha256,
         )
+
+    def look_up(self, questions: Sequence[Question]) -> None:
+        """Read the images of all these at once, so that their cards are made without."""
+        pairs = [question.pair for question in questions]
+        shown = {image_id for pair in pairs for image_id in (pair.image_a, pair.image_b)}
+        if unknown := sorted(shown - self._images.keys()):
+            found = self._store.images(image_ids=unknown)
+            self._images.update({image.image_id: image for image in found})
 
     def _prompt(self, prompt_id: str) -> Prompt:
         if prompt_id not in self._prompts:
             self._prompts[prompt_id] = self._store.prompt(prompt_id)
         return self._prompts[prompt_id]
 
-    def _image(self, image_id: str, prompt_id: str) -> Image:
+    def _image(self, image_id: str) -> Image:
         if image_id not in self._images:
-            siblings = self._store.images(prompt_ids=[prompt_id])
-            self._images.update({image.image_id: image for image in siblings})
-        return self._images.get(image_id) or self._store.image(image_id)
+            self._images[image_id] = self._store.image(image_id)
+        return self._images[image_id]

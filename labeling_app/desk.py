@@ -22,6 +22,10 @@ from labeling_app.progress import Progress, measure
 AHEAD = 3
 """Questions known in advance: one on the screen, one loaded behind it, one to follow at once."""
 
+_TAKEN = AHEAD + 1
+"""Pairs asked for when fewer questions are known: looking them up is the slow part of an answer,
+and so it is done for every other one."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -101,10 +105,11 @@ class Desk:
         """Look up the questions to come. Called after showing one, so that nobody waits for it."""
         with self._lock:
             if len(self._queue) < AHEAD:
-                found = self._store.take_questions(self.rater.rater_id, self._round, AHEAD)
+                found = self._store.take_questions(self.rater.rater_id, self._round, _TAKEN)
                 known = {_key_of(question) for question in self._queue}
                 self._queue += [each for each in found if _key_of(each) not in known]
                 self._seats = self._count_seats()
+            self._cards.look_up(self._queue)
             for question in self._queue:
                 self._cards.card(question)
 

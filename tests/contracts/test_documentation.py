@@ -118,6 +118,13 @@ def test_a_raters_wait_is_the_one_on_file():
     assert all(f"- {row['said']}" in results for row in rows)
 
 
+def test_what_many_raters_wait_is_the_one_on_file():
+    rows = json.loads((ROOT / "benchmarks/results/raters.json").read_text("utf-8")).values()
+    labeling = (ROOT / "docs/labeling.md").read_text("utf-8")
+    assert {row["store"] for row in rows} == {"DuckDB", "PostgreSQL"}
+    assert all(row["said"] in labeling and not row["faults"] for row in rows)
+
+
 def test_the_papers_tables_are_those_on_file(tmp_path):
     copy = tmp_path / "results.md"
     copy.write_bytes((ROOT / "docs/results.md").read_bytes())
@@ -160,6 +167,7 @@ def test_every_tastemaker_command_in_the_readme_exists():
         ["-m", "benchmarks.paper"],
         ["-m", "benchmarks.paper.write"],
         ["-m", "benchmarks.latency"],
+        ["-m", "benchmarks.raters"],
         ["-m", "rl_finetune.evaluate"],
     ],
     ids=lambda words: " ".join(words[1:]),

@@ -1,13 +1,19 @@
 """Processes that hold the DuckDB file, or the lock beside it."""
 
 import subprocess
+import threading
+import time
 from collections.abc import Callable
+from pathlib import Path
 
+import duckdb
 import pytest
 
 from data.duckdb_file import DuckDBFile
-from data.errors import StoreBusy
+from data.errors import StoreBusy, UnknownRecord
+from data.records import Rater, RaterKind
 from data.store import Store
+from data.thread_line import line_of
 from data.workspace import Workspace
 
 Python = Callable[..., subprocess.Popen[str]]
@@ -45,3 +51,73 @@ with open(sys.argv[1] + ".lock", "a+b") as file:
     holder.kill()
     holder.communicate()
     assert len(store.prompts()) == 1
+
+
+def test_threads_in_line_share_an_opening_and_then_let_go(
+    workspace: Workspace, python: Python, monkeypatch: pytest.MonkeyPatch
+):
+    opened: list[bool] = []
+    connect = duckdb.connect
+
+    def count(path: Path, *, read_only: bool, **settings: object) -> duckdb.DuckDBPyConnection:
+        opened.append(read_only)
+        return connect(path, read_only=read_only, **settings)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(duckdb, "connect", count)
+    monkeypatch.setattr("data.duckdb_opening._LONGEST_S", 60.0)
+    store, threads, told = workspace.store(), [], []
+    opened.clear()
+
+    def look() -> None:
+        told.append(len(store.pairs()))
+        store.add_rater(Rater.new(f"rater {threading.get_ident()}", RaterKind.MODEL))
+
+    with store.writing():
+        threads = [threading.Thread(target=look) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        while len(line_of(workspace.store_path)._waiting) < 6:
+            time.sleep(0.001)
+    for thread in threads:
+        thread.join()
+    assert told == [6] * 6
+    assert opened == [False]
+    assert len(store.raters()) == 7
+    assert opened == [False, True]
+    script = "import sys, duckdb; print(len(duckdb.connect(sys.argv[1]).table('raters')))"
+    assert python(script, workspace.store_path).communicate() == ("7\n", "")
+
+
+def test_other_processes_have_their_turn_beside_a_crowd(workspace: Workspace, python: Python):
+    store, is_over = workspace.store(), threading.Event()
+
+    def look_again_and_again() -> None:
+        while not is_over.is_set():
+            store.pairs()
+
+    crowd = [threading.Thread(target=look_again_and_again) for _ in range(4)]
+    for thread in crowd:
+        thread.start()
+    script = """
+import sys
+from pathlib import Path
+from data.workspace import Workspace
+store = Workspace.open(Path(sys.argv[1])).store()
+print(sum(len(store.pairs()) for _ in range(5)))
+"""
+    try:
+        assert python(script, workspace.root).communicate(timeout=60) == ("30\n", "")
+    finally:
+        is_over.set()
+        for thread in crowd:
+            thread.join()
+
+
+def test_an_error_in_a_turn_keeps_nothing_open(workspace: Workspace):
+    store = workspace.store()
+    with pytest.raises(UnknownRecord):
+        store.pair("nobody's")
+    with pytest.raises(duckdb.CatalogException), store.writing() as connection:
+        connection.execute("DELETE FROM pairs; SELECT * FROM nowhere")
+    assert line_of(workspace.store_path).kept is None
+    assert len(store.pairs()) == 6

@@ -46,6 +46,13 @@ def test_what_is_added_is_what_is_read_and_adding_again_changes_nothing(
     assert store.prompt(before[0][0].prompt_id) == before[0][0]
 
 
+def test_images_are_found_by_their_ids(store: Store):
+    images = store.images()
+    wanted = [images[3].image_id, images[0].image_id, "?"]
+    assert store.images(image_ids=wanted) == [images[0], images[3]]
+    assert store.images(image_ids=[]) == []
+
+
 def test_a_record_keeps_every_field(store: Store):
     policy = Policy(
         name="round-1",

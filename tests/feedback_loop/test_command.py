@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from data.duckdb_log import kept_logs
 from data.entry import run_command
 from data.errors import ConfigError, StoreError, TastemakerError, WorkspaceError
 from data.workspace import Workspace
@@ -142,6 +143,21 @@ def test_status_of_an_empty_store(tmp_path, capsys):
     said = capsys.readouterr().out
     assert "0 by people" in said
     assert "tastemaker init" in said
+
+
+def test_status_names_a_damaged_log_for_as_long_as_it_is_kept(tmp_path, capsys):
+    workspace = Workspace.create(tmp_path / "w")
+    log = tmp_path / "w" / "preferences.duckdb.wal"
+    log.write_bytes(b"torn")
+    words = ["status", "--workspace", str(tmp_path / "w")]
+    dispatch(words)
+    [kept] = kept_logs(workspace.store_path)
+    assert kept.read_bytes() == b"torn"
+    assert f"damaged log   {kept}" in capsys.readouterr().out
+    for path in (log, kept):
+        path.unlink()
+    dispatch(words)
+    assert "damaged log" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("words", [["round"], ["fit"], ["report"], ["generate"]])

@@ -1,5 +1,6 @@
 import pytest
 
+from data.duckdb_log import kept_logs, log_of
 from data.errors import UnknownRecord
 from data.records import RaterKind
 from data.snapshot import take_snapshot
@@ -26,4 +27,25 @@ def test_a_rater_is_erased_only_with_a_word_more(loop, compare, capsys):
     assert store.find_rater("Ada", RaterKind.PERSON) is None
     assert store.comparisons() == []
     with pytest.raises(UnknownRecord, match=r"no rater 'Ada' of kind person .*there is none"):
+        dispatch(words)
+
+
+def test_no_name_survives_in_a_damaged_log(loop, compare, capsys):
+    generate(loop, 1)
+    compare(loop, 1, name="Ada")
+    log = log_of(loop.workspace.store_path)
+    log.write_bytes(b"damaged, and in it is Ada")
+    words = ["erase", "Ada", "--workspace", str(loop.workspace.root)]
+    dispatch(words)
+    [kept] = kept_logs(loop.workspace.store_path)
+    assert f"would delete a damaged log, perhaps with their answers: {kept}" in (
+        capsys.readouterr().out
+    )
+    assert kept.is_file()
+    dispatch([*words, "--yes"])
+    assert f"deleted a damaged log, perhaps with their answers: {kept}" in capsys.readouterr().out
+    beside = loop.workspace.store_path.parent.glob("*preferences.duckdb*")
+    assert b"Ada" not in b"".join(path.read_bytes() for path in beside)
+    kept.touch()
+    with pytest.raises(UnknownRecord, match=f"delete them by hand: {kept}"):
         dispatch(words)

@@ -1,0 +1,160 @@
+"""Opens a DuckDB file under its lock, and puts right what a killed process left of a write.
+
+Whoever finds the file taken tries again after a short random pause, up to a bound: see `file_lock`
+for processes, `thread_line` for the threads of one.
+"""
+
+import contextlib
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from data.duckdb_log import DamagedLog, is_damaged, is_unknown, log_of, rescue
+from data.errors import StoreError
+from data.file_lock import among_processes
+from data.thread_line import line_of
+from data.waiting import Waiting
+
+STORAGE_VERSION = "v1.5.0"
+"""The on-disk format, so that DuckDB 1.5 and 2 open the same files."""
+
+SETTINGS: dict[str, str | bool | int | float | list[str]] = {
+    "storage_compatibility_version": STORAGE_VERSION,
+    "threads": 1,  # the tables are small: handing work over takes longer than doing it
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
+
+_OPEN_PAUSE_S = 0.05
+
+_LONGEST_S = 0.25
+"""How long a process keeps the file open while its threads stand in line."""
+
+_LOCK_SIGNS = (
+    "could not set lock",
+    "conflicting lock",
+    "different configuration",  # opened by other code in this process
+)
+
+_log = logging.getLogger(__name__)
+
+
+@contextlib.contextmanager
+def opened(waiting: Waiting, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Have the file open, alone among this process's threads.
+
+    Where others wait in line, it stays open for them: opening and closing take longer than most
+    of what is done in between.
+    """
+    line = line_of(waiting.path)
+    with line.turn(waiting):
+        file = line.kept or _open(waiting, read_only=read_only and not line.is_wanted)
+        assert isinstance(file, _OpenFile)
+        line.kept = file
+        try:
+            with contextlib.closing(file.connection.cursor()) as connection:
+                yield connection
+        except BaseException:
+            line.close()
+            raise
+        if time.monotonic() >= file.until:
+            line.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenFile:
+    """A connection, and the lock under which it was opened."""
+
+    connection: duckdb.DuckDBPyConnection
+    held: contextlib.ExitStack
+    until: float
+    """When it has to be closed, so that other processes have their turn: at once where it cannot
+    be written."""
+
+    def close(self) -> None:
+        """Close the file, then let go of the lock."""
+        self.held.close()
+
+
+def _open(waiting: Waiting, *, read_only: bool) -> _OpenFile:
+    """Take the lock and open the file; who has to rescue its log takes the lock alone."""
+    with contextlib.ExitStack() as held:
+        held.enter_context(among_processes(waiting, shared=read_only))
+        connection = _connect_to_whole(waiting, read_only)
+        if connection is None:
+            held.close()
+            held.enter_context(among_processes(waiting, shared=False))
+            connection = _connect_to_rescued(waiting, read_only)
+        held.callback(connection.close)
+        until = 0.0 if read_only else time.monotonic() + _LONGEST_S
+        return _OpenFile(connection, held.pop_all(), until)
+
+
+def connect(waiting: Waiting, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    """Open the file once nobody has it; raise `StoreError` where it cannot be read."""
+    was_refused = False
+    while True:
+        try:
+            connection = duckdb.connect(waiting.path, read_only=read_only, config=SETTINGS)
+        except duckdb.Error as error:
+            if not _is_lock(error):
+                raise _unreadable(waiting.path, error) from error
+            if not waiting.pause(_OPEN_PAUSE_S):
+                raise waiting.in_vain() from error
+            was_refused = True
+            continue
+        if not was_refused:
+            return connection
+        # Another program let go just now: open again, after its last word.
+        connection.close()
+        was_refused = False
+
+
+def plainly(error: duckdb.Error) -> str:
+    """Return DuckDB's words on one line, or what to do where the disk is full."""
+    text = str(error).splitlines()[0][:200]
+    if "no space left" in text.lower():
+        return "no space left on the disk; free some and run the same command again"
+    return text
+
+
+def _connect_to_whole(waiting: Waiting, read_only: bool) -> duckdb.DuckDBPyConnection | None:
+    """Open the file, unless its log has to be rescued first."""
+    if is_damaged(waiting.path):
+        return None
+    with contextlib.suppress(DamagedLog):
+        return connect(waiting, read_only=read_only)
+
+
+def _connect_to_rescued(waiting: Waiting, read_only: bool) -> duckdb.DuckDBPyConnection:
+    """Rescue the log, once nobody has the file open; then open it and say what was lost."""
+    position = None
+    try:
+        connect(waiting, read_only=True).close()
+    except DamagedLog as damaged:
+        position = damaged.position
+    loss = rescue(waiting, position)
+    connection = connect(waiting, read_only=read_only)
+    if loss is not None:
+        _log.warning("%s", loss.describe(waiting.path, connection))
+    return connection
+
+
+def _unreadable(path: Path, error: duckdb.Error) -> StoreError:
+    said = f"{path} is not a readable store ({plainly(error)}); "
+    if "WAL" in str(error) and is_unknown(path):
+        return StoreError(
+            f"{said}its log {log_of(path).name} is of a form that this Tastemaker does not know, "
+            "and was left as it is: open the store once with the DuckDB that wrote it"
+        )
+    said += "restore it from a backup, or start anew with `tastemaker init` in another folder"
+    return DamagedLog.where_it_is(path, error, said) or StoreError(said)
+
+
+def _is_lock(error: duckdb.Error) -> bool:
+    text = str(error).lower()
+    return any(sign in text for sign in _LOCK_SIGNS)
