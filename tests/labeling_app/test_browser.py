@@ -227,11 +227,11 @@ def test_a_connection_that_is_cut_loses_nothing(browser, address: str, workspace
         tab.press("ArrowLeft")
         before = tab.token
         proxy.cut()
-        tab.page.keyboard.press("ArrowRight")  # may be lost with the connection: the page says so
-        following = tab.page.locator(f'.stage:not([data-token="{before}"])')
-        following.or_(tab.page.get_by_text("Try again")).first.wait_for()
-        if tab.token == before:
-            tab.press("ArrowRight")
+        for _ in range(10):  # a press may be lost with the connection: the pair stays, and is asked
+            if tab.token == before:
+                tab.page.keyboard.press("ArrowRight")
+                tab.page.wait_for_timeout(3000)
+        assert tab.token != before
         tab.press("t")
         assert [c.choice for c in tab.stored()] == [Choice.LEFT, Choice.RIGHT, Choice.TIE]
         assert len(tab.events()) == 3
