@@ -44,6 +44,7 @@ const SKELETON = `
 
 const SLOW_MS = 800;
 const GIVE_UP_MS = 10000;
+const TRIES = 30;
 const PIXELS = "tastemaker.pixels";
 const MISSING = "This image is missing or damaged. Please skip this pair.";
 const stages = new WeakMap();
@@ -298,16 +299,27 @@ class Stage {
 }
 
 function fetchImage(side, src) {
-  const img = element("img", { alt: `The ${side} image`, draggable: false, src });
+  const img = element("img", { alt: `The ${side} image`, draggable: false });
   const image = { element: img };
-  image.loaded = img.decode().then(
-    () => true,
-    () => {
-      image.element = element("span", { className: "broken", textContent: MISSING });
-      return false;
-    },
-  );
+  image.loaded = arrives(img, src).then((isThere) => {
+    if (!isThere) image.element = element("span", { className: "broken", textContent: MISSING });
+    return isThere;
+  });
   return image;
+}
+
+// A picture that a cut connection kept away comes when the connection is back.
+async function arrives(img, src) {
+  let wasAnswered = false;
+  for (let tries = 0; tries < TRIES; tries++) {
+    img.src = src;
+    if (await img.decode().then(() => true, () => false)) return true;
+    const answer = await fetch(src, { cache: "reload" }).catch(() => null);
+    if (answer && (wasAnswered || !answer.ok)) return false;
+    wasAnswered = Boolean(answer);
+    if (!answer) await new Promise((resume) => setTimeout(resume, SLOW_MS));
+  }
+  return false;
 }
 
 function element(name, properties) {

@@ -238,6 +238,28 @@ def test_a_connection_that_is_cut_loses_nothing(browser, address: str, workspace
         tab.page.close()
 
 
+def test_an_image_that_a_cut_connection_kept_away_comes_later(
+    browser, address: str, workspace: Workspace
+):
+    context = browser.browser.new_context()
+    turned_away = []
+
+    def refuse_at_first(route) -> None:
+        if len(turned_away) < 6:
+            turned_away.append(route.request.url)
+            route.abort("connectionfailed")
+        else:
+            route.continue_()
+
+    context.route("**/img/*", refuse_at_first)
+    tab = Tab(context, address, workspace, "Ida")
+    assert len(turned_away) == 6
+    assert tab.page.locator(".frame img").count() == 2
+    tab.press("ArrowLeft")
+    assert [c.choice for c in tab.stored()] == [Choice.LEFT]
+    context.close()
+
+
 def test_the_bytes_on_the_page_are_the_bytes_in_the_store(onlooker: Tab, workspace: Workspace):
     for side in ("left", "right"):
         image = onlooker.page.locator(f".frame.{side} img")

@@ -9,6 +9,7 @@ from pathlib import Path
 import PIL.Image
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from benchmarks.browser import CHROMIUM, chromium, free_port, running
 from data.questions import Study
@@ -138,8 +139,14 @@ def test_more_rows_other_prompts_and_other_policies(drawn: Workspace, opened: Ca
     expect(page.get_by_role("button", name="More")).to_have_count(0)
 
     def choose(label: str, option: str) -> None:
-        page.get_by_role("combobox", name=label).click()
-        page.get_by_role("option", name=option, exact=True).click()
+        wanted = page.get_by_role("option", name=option, exact=True)
+        for _ in range(10):  # a list that is opened while the page is drawn anew closes again
+            page.get_by_role("combobox", name=label).click()
+            with contextlib.suppress(PlaywrightTimeout):
+                wanted.click(timeout=3000)
+                return
+            page.keyboard.press("Escape")
+        raise AssertionError(f"no {option} in {label}")
 
     choose("Split", "unseen")
     expect(rows).to_have_count(3)
