@@ -151,6 +151,7 @@ def test_full_size_scores_are_those_of_the_publishers_own_code(tmp_path):
     write_vocabulary(tmp_path, words)
     torch.save(full_size_weights(fixture["tensors"]), tmp_path / "ImageReward.pt")
     reward = open_published(f"image-reward:{tmp_path / 'ImageReward.pt'}")
+    (tmp_path / "ImageReward.pt").unlink()  # 1.8 GB, which pytest would keep
     images, scores = full_size_images(), fixture["scores"]
     for n, image in enumerate(images):
         together = reward(image.expand(len(scores), -1, -1, -1), list(scores))
