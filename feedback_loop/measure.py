@@ -106,7 +106,7 @@ class Examiner:
 
         backbone = self._clip.backbone
         with torch.no_grad():
-            features = backbone.encode_image(backbone.preprocess(pixels))
+            features = backbone.encode_raw_images(pixels)
         return mean_cosine_distances(features).tolist()
 
 

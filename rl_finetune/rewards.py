@@ -37,12 +37,12 @@ def open_reward(reward: str, *, device: str | torch.device = "cpu") -> Reward:
     Raises `RewardError` for a text of another form, a folder that is no reward model, and a
     callable that cannot be imported.
     """
+    if reward and Path(reward).is_dir():
+        return _open_reward_model(reward, device)
     terms = reward.split(_PLUS)
     if len(terms) > 1 or _WEIGHTED.match(reward):
         return WeightedSum([_weighted(term, device) for term in terms])
     name, colon, rest = reward.partition(":")
-    if reward and Path(reward).is_dir():
-        return _open_reward_model(reward, device)
     if name in _published():
         return _open_published(reward, device)
     if colon and rest.isidentifier():
@@ -65,7 +65,7 @@ class WeightedSum:
     ) -> Float[Tensor, " batch"]:
         """Return the sum; each term is checked as a reward by itself is."""
         scores = [weight * score(reward, images, prompts) for weight, reward in self._terms]
-        return torch.stack(scores).sum(dim=0)
+        return torch.stack(scores).sum(dim=0).to(images.device)
 
 
 def _weighted(term: str, device: str | torch.device) -> tuple[float, Reward]:

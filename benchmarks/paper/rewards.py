@@ -6,7 +6,7 @@ kinds; each has its own images, raters and seed.
 
 from pathlib import Path
 
-from feedback_loop.config import GenerateConfig, LoopConfig
+from feedback_loop.config import GenerateConfig, LoopConfig, PeopleConfig
 from feedback_loop.fitting import name_of_round
 from feedback_loop.loop import create_loop
 from feedback_loop.rounds import run_stage
@@ -24,6 +24,8 @@ def fit_reward(root: Path, which: str, num_pairs: int) -> Path:
         seed=_SEEDS[which],
         prompt_set="emoji-many",
         generate=GenerateConfig(num_pairs=num_pairs, num_images=num_pairs),
+        # All comparisons are to be learned from.
+        people=PeopleConfig(gold_share=0.0, repeat_share=0.0),
     )
     loop = create_loop(root / which, config)
     while (at := position(loop.store.round_events())).stage in _STAGES:

@@ -44,9 +44,11 @@ def test_what_is_no_reward_is_refused_in_one_line(module, reward, message):
     assert "\n" not in str(caught.value)
 
 
-def test_a_folder_that_is_no_reward_model_is_refused(tmp_path):
+@pytest.mark.parametrize("name", ["mine", "mine + yours"])
+def test_a_folder_that_is_no_reward_model_is_refused(tmp_path, name):
+    (tmp_path / name).mkdir()
     with pytest.raises(RewardError, match="no reward model"):
-        open_reward(str(tmp_path))
+        open_reward(str(tmp_path / name))
 
 
 @pytest.mark.parametrize(
