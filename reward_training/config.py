@@ -9,6 +9,8 @@ from data.records import Aspect
 HeadKind = Literal["similarity", "mlp"]
 TieModel = Literal["none", "davidson", "rao_kupper"]
 TrainedPart = Literal["head", "text", "all"]
+RaterTrust = Literal["equal", "learned"]
+PromptWeight = Literal["comparisons", "equal"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,6 +64,12 @@ class TrainingConfig:
     """Weight of a second loss: an image that raters liked must also win against the batch's images
     of other prompts. It asks for no more comparisons, orders images of prompts that nobody
     compared better, and leaves tuning less to exploit; 0 learns from comparisons alone."""
+    raters: RaterTrust = "equal"
+    """Weight of raters: "learned" finds beside the reward how often each answers by the images
+    instead of guessing, and takes their answers for as much; metrics.json says what it found."""
+    prompts: PromptWeight = "comparisons"
+    """Weight of prompts: "comparisons" in proportion to how many there are, "equal" all the same,
+    for stores where a few prompts were compared much more often than the rest."""
     evaluate_every: int = 25
     """Updates between two looks at the held-out loss, each of which leaves a checkpoint."""
     patience: int = 6
@@ -115,6 +123,8 @@ class FitConfig:
     """Folder to write, which must not hold another reward model."""
     aspect: Aspect = Aspect.OVERALL
     """Comparisons asked about this are used."""
+    exclude_raters: tuple[str, ...] = ()
+    """Ids of raters whose comparisons are left out."""
     held_out_fraction: float = 0.125
     """Part of the prompts that are held out together; their comparisons measure the fit and choose
     when to stop. 0.125 gives eight folds."""

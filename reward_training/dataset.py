@@ -6,7 +6,7 @@ out: no reward model is ever trained on those.
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -30,17 +30,25 @@ class Comparisons:
     image_b: Int[Tensor, " pairs"]
     prompt: Int[Tensor, " pairs"]
     outcome: Int[Tensor, " pairs"]
+    raters: list[str]
+    """Who compared."""
     rater_kinds: list[str]
     families: list[str]
+    rounds: list[int]
+    weight: Float[Tensor, " pairs"]
+    """How much each counts in the loss, 1 in the mean."""
     images: list[str]
     """SHA-256 of every image, in the order that `image_a` and `image_b` count in."""
     prompts: list[str]
     """Texts, in the order that `prompt` counts in."""
 
     @classmethod
-    def from_snapshot(cls, snapshot: Snapshot, aspect: Aspect) -> "Comparisons":
+    def from_snapshot(
+        cls, snapshot: Snapshot, aspect: Aspect, *, exclude_raters: Sequence[str] = ()
+    ) -> "Comparisons":
         """Collect the usable comparisons; `RewardError` where a fit could learn nothing."""
         rows = [row for row in snapshot.rows() if row.aspect == aspect and row.split != "unseen"]
+        rows = _without_raters(rows, exclude_raters)
         used = [row for row in rows if row.choice in OUTCOME_OF_CHOICE]
         _refuse_hopeless(snapshot, rows, used, aspect)
         images = _numbered([image for row in used for image in (row.image_a, row.image_b)])
@@ -50,8 +58,11 @@ class Comparisons:
             image_b=torch.tensor([images[row.image_b] for row in used]),
             prompt=torch.tensor([prompts[row.prompt] for row in used]),
             outcome=torch.tensor([OUTCOME_OF_CHOICE[row.choice] for row in used]),
+            raters=[row.rater_id for row in used],
             rater_kinds=[str(row.rater_kind) for row in used],
             families=[row.family for row in used],
+            rounds=[row.round for row in used],
+            weight=torch.ones(len(used)),
             images=list(images),
             prompts=list(prompts),
         )
@@ -61,15 +72,24 @@ class Comparisons:
 
     def take(self, rows: Int[Tensor, " rows"]) -> "Comparisons":
         """Return the comparisons of these rows."""
+        places = rows.tolist()
         return replace(
             self,
             image_a=self.image_a[rows],
             image_b=self.image_b[rows],
             prompt=self.prompt[rows],
             outcome=self.outcome[rows],
-            rater_kinds=[self.rater_kinds[row] for row in rows.tolist()],
-            families=[self.families[row] for row in rows.tolist()],
+            raters=[self.raters[row] for row in places],
+            rater_kinds=[self.rater_kinds[row] for row in places],
+            families=[self.families[row] for row in places],
+            rounds=[self.rounds[row] for row in places],
+            weight=self.weight[rows],
         )
+
+    def with_equal_prompts(self) -> "Comparisons":
+        """Let every prompt count the same, however often it was compared."""
+        _, row_of, number = self.prompt.unique(return_inverse=True, return_counts=True)
+        return replace(self, weight=len(self) / (len(number) * number[row_of]))
 
     @property
     def targets(self) -> Float[Tensor, "pairs 4"]:
@@ -101,6 +121,18 @@ def read_images(snapshot: Snapshot, images: list[str]) -> Iterator[Float[Tensor,
 def _numbered(keys: list[str]) -> dict[str, int]:
     """Number the distinct keys in sorted order, so that the order of rows does not matter."""
     return {key: number for number, key in enumerate(sorted(set(keys)))}
+
+
+def _without_raters(rows: list[SnapshotRow], excluded: Sequence[str]) -> list[SnapshotRow]:
+    """Leave out the comparisons of some raters; `RewardError` for one who made none."""
+    known = sorted({row.rater_id for row in rows})
+    for rater in excluded:
+        if rater not in known:
+            raise RewardError(
+                f"exclude_raters: nobody of the id {rater!r} compared; expected some of "
+                f"{', '.join(known)}"
+            )
+    return [row for row in rows if row.rater_id not in excluded]
 
 
 def _refuse_hopeless(

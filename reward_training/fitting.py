@@ -67,7 +67,11 @@ def fit(config: FitConfig, snapshot: Snapshot, *, out: Path) -> FitResult:
     `RewardError` is raised and it stays untouched. Half-done work is kept in a hidden folder beside
     `out`, from which the same call goes on with the same result.
     """
-    comparisons = Comparisons.from_snapshot(snapshot, config.aspect)
+    comparisons = Comparisons.from_snapshot(
+        snapshot, config.aspect, exclude_raters=config.exclude_raters
+    )
+    if config.training.prompts == "equal":
+        comparisons = comparisons.with_equal_prompts()
     name = name_of(config, snapshot)
     settings = replace(config, backbone="", workspace=None, snapshot=None, out=None, name=name)
     key = digest([settings, snapshot.hash, digest_of_source(config.backbone)])
@@ -126,7 +130,11 @@ def _fit(
         title="final fit",
     )
     fitting.reward.fit_standardisation(fitting.raw_rewards(learned_from))
-    return fitting.reward, _describe(config, comparisons, learned_from, selection) | measure(
+    reliability, fitting.reward.reliability = fitting.reward.reliability, None
+    described = _describe(config, comparisons, learned_from, selection)
+    if reliability is not None:
+        described["reliability"] = reliability.by_name()
+    return fitting.reward, described | measure(
         selection.held_out,
         margin=selection.margins,
         clip_margin=clip_margins[torch.cat([fold.held_out for fold in folds])],

@@ -59,17 +59,24 @@ def outcome_log_probabilities(
 def cross_entropy(
     log_probabilities: Float[Tensor, "pairs outcomes"], targets: Float[Tensor, "pairs 4"]
 ) -> Float[Tensor, " pairs"]:
-    """Return each comparison's loss.
+    """Return each comparison's loss."""
+    merged = merge_outcomes(targets, log_probabilities.shape[-1])
+    return -(merged * log_probabilities).sum(dim=-1)
+
+
+def merge_outcomes(
+    targets: Float[Tensor, "pairs 4"], num_outcomes: int
+) -> Float[Tensor, "pairs outcomes"]:
+    """Bring distributions over all four outcomes to those that a model of ties knows.
 
     Where "both bad" is no outcome it is a tie, and where a tie is none it is half a choice for
     each.
     """
-    num_outcomes = log_probabilities.shape[-1]
     if num_outcomes <= BOTH_BAD:
         targets = torch.cat([targets[:, :TIE], targets[:, TIE:].sum(dim=-1, keepdim=True)], dim=-1)
     if num_outcomes <= TIE:
         targets = targets[:, :TIE] + targets[:, TIE:] / 2
-    return -(targets * log_probabilities).sum(dim=-1)
+    return targets
 
 
 def smooth_targets(targets: Float[Tensor, "pairs 4"], smoothing: float) -> Float[Tensor, "pairs 4"]:
@@ -81,7 +88,7 @@ def smooth_targets(targets: Float[Tensor, "pairs 4"], smoothing: float) -> Float
 def contrast_loss(
     rewards: Float[Tensor, "prompts images"],
     *,
-    is_liked: Bool[Tensor, "prompts images"],
+    liking: Float[Tensor, "prompts images"],
     is_own: Bool[Tensor, "prompts images"],
 ) -> Float[Tensor, ""]:
     """Return how improbable it is that liked images win against images of other prompts.
@@ -94,12 +101,15 @@ def contrast_loss(
 
     Args:
         rewards: Raw reward of every image for every prompt.
-        is_liked: Raters preferred the image for this prompt, or called a tie of two good ones.
+        liking: Weight of an image that raters preferred for this prompt, or called a tie of two
+            good ones; 0 for all others.
         is_own: The image was compared for this prompt; liked or not, it is no example of another.
     """
-    prompts, images = is_liked.nonzero(as_tuple=True)
+    prompts, images = liking.nonzero(as_tuple=True)
     if not len(prompts):
         return rewards.new_zeros(())
     of_others = rewards.masked_fill(is_own, -torch.inf)[prompts]
     liked = rewards[prompts, images]
-    return (torch.cat([liked[:, None], of_others], dim=1).logsumexp(dim=1) - liked).mean()
+    losses = torch.cat([liked[:, None], of_others], dim=1).logsumexp(dim=1) - liked
+    weights = liking[prompts, images]
+    return (weights * losses).sum() / weights.sum()

@@ -8,13 +8,15 @@ from reward_training.backbone import Backbone
 from reward_training.config import HeadKind, TieModel, TrainedPart
 from reward_training.heads import make_head
 from reward_training.losses import outcome_log_probabilities
+from reward_training.reliability import Reliability
 
 
 class LearnedReward(nn.Module):
     """Reward of images for prompts, standardised over the images it was fitted on.
 
     Unfitted it orders images as the backbone's similarity does. `name` and `snapshot` (the hash
-    of the comparisons) are empty until it is fitted.
+    of the comparisons) are empty until it is fitted; `reliability` is there only while raters'
+    answers are weighed.
 
     The raw reward has the units of Bradley-Terry's margin; `reward_mean` and `reward_std` bring
     it to mean 0 and deviation 1, so that rewards of different fits can be compared and summed.
@@ -40,6 +42,7 @@ class LearnedReward(nn.Module):
         self.ties: TieModel = ties
         self.tie_logit = nn.Parameter(torch.zeros(()))
         self.bar = nn.Parameter(torch.zeros(()))
+        self.reliability: Reliability | None = None
         self.register_buffer("reward_mean", torch.zeros(()))
         self.register_buffer("reward_std", torch.ones(()))
         self.name = ""
@@ -85,6 +88,8 @@ class LearnedReward(nn.Module):
         """Let gradients reach head, tie parameter and bar, and the towers that `part` names."""
         self.requires_grad_(False)
         trained = [*self.head.parameters(), self.tie_logit, self.bar]
+        if self.reliability is not None:
+            trained += self.reliability.parameters()
         if part in ("text", "all"):
             trained += self.backbone.text_parameters()
         if part == "all":

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from reward_training.dataset import Comparisons
@@ -23,8 +23,8 @@ class Shown:
     image_b: Int[Tensor, " pairs"]
     prompt: Int[Tensor, " pairs"]
     """Place of its prompt in `prompts`."""
-    is_liked: Bool[Tensor, "prompts images"]
-    """Raters preferred the image for the prompt, or called a tie."""
+    liking: Float[Tensor, "prompts images"]
+    """Greatest weight of a comparison that preferred the image for the prompt, or called a tie."""
     is_own: Bool[Tensor, "prompts images"]
     """The image was compared for the prompt."""
 
@@ -35,9 +35,10 @@ class Shown:
         images, (image_a, image_b) = both.unique(return_inverse=True)
         prompts, prompt = batch.prompt.unique(return_inverse=True)
         is_own = torch.zeros(len(prompts), len(images), dtype=torch.bool)
-        is_liked = is_own.clone()
+        liking = torch.zeros(is_own.shape)
         for image, preferred in ((image_a, PREFERS_A), (image_b, PREFERS_B)):
             likes = (batch.outcome == preferred) | (batch.outcome == TIE)
             is_own[prompt, image] = True
-            is_liked[prompt[likes], image[likes]] = True
-        return cls(images, prompts, image_a, image_b, prompt, is_liked, is_own)
+            places = (prompt * len(images) + image)[likes]
+            liking.view(-1).scatter_reduce_(0, places, batch.weight[likes], "amax")
+        return cls(images, prompts, image_a, image_b, prompt, liking, is_own)

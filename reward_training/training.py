@@ -19,12 +19,15 @@ from reward_training.features import PairFeatures
 from reward_training.held_out_loss import held_out_loss
 from reward_training.losses import contrast_loss, cross_entropy, smooth_targets
 from reward_training.model import LearnedReward
+from reward_training.reliability import Reliability
 from reward_training.shown import Shown
 
 WARMUP_FRACTION = 0.1
 GRADIENT_NORM = 1.0
 AVERAGING_DELAY = 9
 """Updates in which the average begins to forget where training began."""
+RATERS_RATE = 5e-2
+"""Learning rate of reliabilities, logits that must come from nine in ten to none in a fit."""
 CHUNK = 256
 """Comparisons whose rewards are computed together when nothing is learned from them."""
 
@@ -51,6 +54,8 @@ class Fitting:
         fitting = cls(reward, features, config, {})
         with torch.no_grad():
             reward.bar.copy_(fitting.raw_rewards(comparisons).mean())
+        if config.raters == "learned":
+            reward.reliability = Reliability(comparisons).to(reward.bar.device)
         return replace(fitting, untouched=reward.copy_trained_weights())
 
     def train(
@@ -118,16 +123,31 @@ class Fitting:
 
     def loss(self, batch: Comparisons) -> Float[Tensor, ""]:
         """Return what an update makes smaller; every image and prompt is encoded once."""
-        shown = Shown.of(batch)
+        shown = Shown.of(self._trusted(batch))
         table = self._table(shown)
         rewards = torch.stack([table[shown.prompt, i] for i in (shown.image_a, shown.image_b)], -1)
-        targets = smooth_targets(batch.targets.to(rewards.device), self.config.label_smoothing)
-        likelihood = cross_entropy(self.reward.log_probabilities(rewards), targets).mean()
-        loss = self.config.likelihood * likelihood
+        loss = self.config.likelihood * self._likelihood_loss(rewards, batch)
         if self.config.contrast:
-            liked, own = shown.is_liked.to(table.device), shown.is_own.to(table.device)
-            loss = loss + self.config.contrast * contrast_loss(table, is_liked=liked, is_own=own)
+            liking, own = shown.liking.to(table.device), shown.is_own.to(table.device)
+            loss = loss + self.config.contrast * contrast_loss(table, liking=liking, is_own=own)
         return loss
+
+    def _trusted(self, batch: Comparisons) -> Comparisons:
+        """Let each comparison count for as much as its rater answers by the images."""
+        if self.reward.reliability is None:
+            return batch
+        share = self.reward.reliability.of(batch).to(batch.weight.device)
+        return replace(batch, weight=batch.weight * share)
+
+    def _likelihood_loss(
+        self, rewards: Float[Tensor, "pairs 2"], batch: Comparisons
+    ) -> Float[Tensor, ""]:
+        """Return how improbable the answers are, each by its weight."""
+        targets = smooth_targets(batch.targets.to(rewards.device), self.config.label_smoothing)
+        expected = self.reward.log_probabilities(rewards)
+        if self.reward.reliability is not None:
+            expected = self.reward.reliability.mix(expected, batch)
+        return (batch.weight.to(rewards.device) * cross_entropy(expected, targets)).mean()
 
     def _table(self, shown: Shown) -> Float[Tensor, "prompts images"]:
         """Return the raw reward of every image for every prompt."""
@@ -192,13 +212,16 @@ def batch_rows(update: int, num_rows: int, batch_size: int, seed: int) -> Int[Te
 
 def _make_optimiser(reward: LearnedReward, config: TrainingConfig) -> torch.optim.AdamW:
     """Group the weights: matrices decay, vectors do not, scalars have their own rate."""
-    weights = list(reward.trained_parameters().values())
-    rates = [config.learning_rate, config.learning_rate, config.scalar_learning_rate]
-    decays = [config.weight_decay, 0.0, 0.0]
+    raters = [] if reward.reliability is None else list(reward.reliability.parameters())
+    others = {id(weight) for weight in raters}
+    weights = [w for w in reward.trained_parameters().values() if id(w) not in others]
+    rates = [config.learning_rate, config.learning_rate, config.scalar_learning_rate, RATERS_RATE]
+    decays = [config.weight_decay, 0.0, 0.0, 0.0]
     members = [
         [weight for weight in weights if weight.ndim >= 2],
         [weight for weight in weights if weight.ndim == 1],
         [weight for weight in weights if weight.ndim == 0],
+        raters,
     ]
     groups = [
         {"params": group, "lr": rate, "peak": rate, "weight_decay": decay}

@@ -144,3 +144,23 @@ def test_ties_alone_teach_nothing(quick_config, tmp_path, plant_workspace):
     workspace = plant_workspace(tmp_path, pairs_per_prompt=1, choose=lambda *_: Choice.TIE)
     with pytest.raises(RewardError, match="are ties"):
         fit_in_workspace(quick_config, workspace)
+
+
+def test_what_is_learned_of_raters_is_told_and_not_part_of_the_model(
+    quick_config, snapshot, tmp_path
+):
+    training = replace(quick_config.training, raters="learned", prompts="equal")
+    result = fit(replace(quick_config, training=training), snapshot, out=tmp_path / "reward")
+    (rater,) = {row.rater_id for row in snapshot.rows()}
+    assert 0 < result.metrics["reliability"][rater] < 1
+    assert not any("reliability" in name for name in reward_training.load(result.path).state_dict())
+
+
+def test_excluded_raters_must_have_compared(quick_config, snapshot, tmp_path):
+    (rater,) = {row.rater_id for row in snapshot.rows()}
+    nobody = replace(quick_config, exclude_raters=("nobody",))
+    with pytest.raises(RewardError, match=f"'nobody' compared; expected some of {rater}"):
+        fit(nobody, snapshot, out=tmp_path / "reward")
+    everybody = replace(quick_config, exclude_raters=(rater,))
+    with pytest.raises(RewardError, match="no comparisons"):
+        fit(everybody, snapshot, out=tmp_path / "reward")

@@ -173,14 +173,14 @@ def test_contrast_is_the_log_loss_of_a_choice_among_the_liked_image_and_others()
         -choice(logits=rewards[0]).log_prob(torch.tensor(0))
         - choice(logits=rewards[2]).log_prob(torch.tensor(2))
     ) / 2
-    torch.testing.assert_close(contrast_loss(rewards, is_liked=liked, is_own=OWN), expected)
+    torch.testing.assert_close(contrast_loss(rewards, liking=liked.float(), is_own=OWN), expected)
 
 
 def test_contrast_does_not_move_the_other_images_of_the_same_prompt():
     rewards = torch.zeros(2, 4, requires_grad=True)
     own = torch.tensor([[True, True, False, False], [False, False, True, True]])
     liked = torch.tensor([[True, False, False, False], [False, False, False, False]])
-    contrast_loss(rewards, is_liked=liked, is_own=own).backward()
+    contrast_loss(rewards, liking=liked.float(), is_own=own).backward()
     assert rewards.grad is not None
     assert rewards.grad[0].tolist() == pytest.approx([-2 / 3, 0, 1 / 3, 1 / 3])
     assert not rewards.grad[1].any()
@@ -188,12 +188,22 @@ def test_contrast_does_not_move_the_other_images_of_the_same_prompt():
 
 def test_contrast_ignores_a_prompts_level_and_what_nobody_liked():
     rewards = torch.randn(3, 3, generator=torch.Generator().manual_seed(0))
-    loss = contrast_loss(rewards, is_liked=OWN, is_own=OWN)
+    loss = contrast_loss(rewards, liking=OWN.float(), is_own=OWN)
     levels = torch.tensor([[5.0], [-2.0], [0.0]])
-    torch.testing.assert_close(contrast_loss(rewards + levels, is_liked=OWN, is_own=OWN), loss)
-    assert contrast_loss(rewards, is_liked=~OWN & OWN, is_own=OWN) == 0
+    torch.testing.assert_close(
+        contrast_loss(rewards + levels, liking=OWN.float(), is_own=OWN), loss
+    )
+    assert contrast_loss(rewards, liking=torch.zeros(3, 3), is_own=OWN) == 0
 
 
 def test_contrast_without_images_of_other_prompts_is_zero():
     alone = torch.ones(1, 2, dtype=torch.bool)
-    assert contrast_loss(torch.randn(1, 2), is_liked=alone, is_own=alone) == 0
+    assert contrast_loss(torch.randn(1, 2), liking=alone.float(), is_own=alone) == 0
+
+
+def test_contrast_weighs_the_liked_by_their_liking():
+    rewards = torch.tensor([[1.0, 0.2], [0.0, 3.0]])
+    own = torch.eye(2, dtype=torch.bool)
+    each = [contrast_loss(rewards, liking=own * row, is_own=own) for row in torch.eye(2)]
+    both = contrast_loss(rewards, liking=torch.diag(torch.tensor([0.75, 0.25])), is_own=own)
+    torch.testing.assert_close(both, 0.75 * each[0] + 0.25 * each[1])

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import torch
 
 from reward_training.dataset import Comparisons
@@ -13,8 +15,11 @@ def batch(rows):
         image_b=image_b,
         prompt=prompt,
         outcome=outcome,
+        raters=["r"] * len(rows),
         rater_kinds=["simulated"] * len(rows),
         families=[""] * len(rows),
+        rounds=[1] * len(rows),
+        weight=torch.ones(len(rows)),
         images=[str(number) for number in range(20)],
         prompts=[str(number) for number in range(9)],
     )
@@ -31,13 +36,16 @@ def test_images_and_prompts_are_numbered_once():
 
 def test_the_preferred_image_and_both_of_a_tie_are_liked():
     shown = Shown.of(batch([(0, 0, 1, PREFERS_A), (0, 2, 3, PREFERS_B), (1, 4, 5, TIE)]))
-    assert shown.is_liked.tolist() == [
-        [True, False, False, True, False, False],
-        [False, False, False, False, True, True],
-    ]
+    assert shown.liking.tolist() == [[1, 0, 0, 1, 0, 0], [0, 0, 0, 0, 1, 1]]
+
+
+def test_an_image_is_liked_by_the_greatest_weight_of_those_who_preferred_it():
+    rows = batch([(0, 0, 1, PREFERS_A), (0, 0, 1, PREFERS_A), (0, 1, 0, PREFERS_A)])
+    shown = Shown.of(replace(rows, weight=torch.tensor([0.25, 0.5, 0.125])))
+    assert shown.liking.tolist() == [[0.5, 0.125]]
 
 
 def test_two_bad_images_are_their_prompts_own_and_liked_by_nobody():
     shown = Shown.of(batch([(3, 0, 1, BOTH_BAD), (4, 2, 3, PREFERS_A)]))
     assert shown.is_own.tolist() == [[True, True, False, False], [False, False, True, True]]
-    assert shown.is_liked.sum() == 1
+    assert shown.liking.sum() == 1
