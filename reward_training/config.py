@@ -8,7 +8,7 @@ from data.records import Aspect
 
 HeadKind = Literal["similarity", "mlp"]
 TieModel = Literal["none", "davidson", "rao_kupper"]
-TrainedPart = Literal["head", "text", "all"]
+TrainedPart = Literal["head", "text", "last", "lora", "all"]
 RaterTrust = Literal["equal", "learned"]
 PromptWeight = Literal["comparisons", "equal"]
 
@@ -19,7 +19,12 @@ class ModelConfig:
 
     train: TrainedPart = "text"
     """Weights that learn: "head" alone, "text" (text tower and head; the vision tower stays frozen
-    and sees every image once) or "all"."""
+    and sees every image once), "last" (head and the last blocks of both towers), "lora" (head and
+    low-rank adapters on all of both towers) or "all". With "head" and "text" features are kept."""
+    blocks: float = 0.3
+    """With train last: how much of each tower; below 1 a fraction, else a number of blocks."""
+    rank: int = 8
+    """With train lora: rank of the adapters."""
     head: HeadKind = "similarity"
     """"similarity": the cosine of image and text times a learned scale; "mlp": that plus a small
     network on both features that starts at zero."""
@@ -29,6 +34,10 @@ class ModelConfig:
     bad" that neither image is good enough; the others take it for a tie."""
 
     def __post_init__(self) -> None:
+        if not self.blocks > 0:
+            raise ValueError(f"blocks: expected more than 0, got {self.blocks}")
+        if self.rank < 1:
+            raise ValueError(f"rank: expected at least 1, got {self.rank}")
         if self.train == "head" and self.head == "similarity":
             raise ValueError(
                 "train: expected text or all with head similarity, got head: "

@@ -74,7 +74,7 @@ def prepare_features(
     pixels = _preprocess(backbone, images, num_images)
     tokens = backbone.tokenize(prompts)
     with torch.no_grad():
-        if part == "all":
+        if part in ("all", "last", "lora"):
             image_features = LiveFeatures(backbone.encode_image, torch.cat(list(pixels)))
         else:
             encoded = torch.cat([backbone.encode_image(chunk) for chunk in pixels])

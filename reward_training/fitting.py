@@ -21,6 +21,7 @@ from reward_training.features import prepare_features
 from reward_training.folder import read_metrics, save_reward
 from reward_training.metrics import count_comparisons, measure
 from reward_training.model import LearnedReward
+from reward_training.partly import merge_adapters
 from reward_training.selection import Selection, select
 from reward_training.split import make_folds, split_notes
 from reward_training.training import Fitting
@@ -130,6 +131,7 @@ def _fit(
         title="final fit",
     )
     fitting.reward.fit_standardisation(fitting.raw_rewards(learned_from))
+    merge_adapters(fitting.reward.backbone)
     reliability, fitting.reward.reliability = fitting.reward.reliability, None
     described = _describe(config, comparisons, learned_from, selection)
     if reliability is not None:
@@ -154,7 +156,12 @@ def prepare_fitting(config: FitConfig, snapshot: Snapshot, comparisons: Comparis
         ties=config.model.ties,
         generator=torch.Generator().manual_seed(config.training.seed),
     ).to(device)
-    reward.set_trained_part(config.model.train)
+    reward.set_trained_part(
+        config.model.train,
+        blocks=config.model.blocks,
+        rank=config.model.rank,
+        seed=config.training.seed,
+    )
     features = prepare_features(
         reward.backbone,
         read_images(snapshot, comparisons.images),

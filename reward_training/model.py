@@ -8,6 +8,7 @@ from reward_training.backbone import Backbone
 from reward_training.config import HeadKind, TieModel, TrainedPart
 from reward_training.heads import make_head
 from reward_training.losses import outcome_log_probabilities
+from reward_training.partly import adapter_parameters, add_adapters, last_blocks
 from reward_training.reliability import Reliability
 
 
@@ -84,9 +85,14 @@ class LearnedReward(nn.Module):
         self.get_buffer("reward_mean").copy_(raw.mean())
         self.get_buffer("reward_std").copy_(raw.std(correction=0).clamp_min(1e-6))
 
-    def set_trained_part(self, part: TrainedPart) -> None:
-        """Let gradients reach head, tie parameter and bar, and the towers that `part` names."""
-        self.requires_grad_(False)
+    def set_trained_part(
+        self, part: TrainedPart, *, blocks: float = 0.3, rank: int = 8, seed: int = 0
+    ) -> None:
+        """Let gradients reach head, tie parameter and bar, and what `part` names of the towers.
+
+        `blocks` is how much of each tower "last" names, `rank` and `seed` make the adapters of
+        "lora"; `partly` says how.
+        """
         trained = [*self.head.parameters(), self.tie_logit, self.bar]
         if self.reliability is not None:
             trained += self.reliability.parameters()
@@ -94,6 +100,12 @@ class LearnedReward(nn.Module):
             trained += self.backbone.text_parameters()
         if part == "all":
             trained += self.backbone.vision_parameters()
+        if part == "last":
+            trained += last_blocks(self.backbone, blocks)
+        if part == "lora":
+            add_adapters(self.backbone, rank, torch.Generator().manual_seed(seed))
+            trained += adapter_parameters(self.backbone)
+        self.requires_grad_(False)
         for parameter in trained:
             parameter.requires_grad_(True)
 

@@ -31,6 +31,8 @@ def test_a_planted_preference_is_learned_from_random_weights(thorough_config, sn
         ModelConfig(train="head", head="mlp"),
         ModelConfig(head="mlp", ties="none"),
         ModelConfig(train="all", ties="rao_kupper"),
+        ModelConfig(train="last", blocks=0.5),
+        ModelConfig(train="lora", rank=2),
     ],
 )
 def test_every_kind_of_model_is_fitted_saved_and_opened(quick_config, snapshot, tmp_path, model):
