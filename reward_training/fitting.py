@@ -131,6 +131,7 @@ def _fit(
         title="final fit",
     )
     fitting.reward.fit_standardisation(fitting.raw_rewards(learned_from))
+    fitting.reward.posterior = fitting.posterior(learned_from)
     merge_adapters(fitting.reward.backbone)
     reliability, fitting.reward.reliability = fitting.reward.reliability, None
     described = _describe(config, comparisons, learned_from, selection)

@@ -65,6 +65,8 @@ def load_reward(folder: Path, device: str = "cpu") -> LearnedReward:
         ties=cast(TieModel, about["ties"]),
         generator=torch.Generator(),
     )
+    for name in [name for name in weights if name.startswith("posterior_")]:
+        setattr(reward, name, torch.empty_like(weights[name]))
     try:
         reward.load_state_dict(weights)
     except RuntimeError:

@@ -27,6 +27,18 @@ class SimilarityHead(nn.Module):
         """Return the scaled cosine of unit-length features."""
         return self.log_scale.exp() * (image_features * text_features).sum(dim=-1)
 
+    def last_features(
+        self,
+        image_features: Float[Tensor, "batch embedding"],
+        text_features: Float[Tensor, "batch embedding"],
+    ) -> Float[Tensor, "batch width"]:
+        """Return what the last layer weighs: the raw reward is their sum with `last_weights`."""
+        return self.log_scale.exp() * image_features * text_features
+
+    def last_weights(self, width: int) -> Float[Tensor, " width"]:
+        """Return the weights of that many last features."""
+        return self.log_scale.new_ones(width)
+
 
 class MlpHead(SimilarityHead):
     """The scaled cosine plus a network of one hidden layer on (image, text, image * text).
@@ -48,13 +60,33 @@ class MlpHead(SimilarityHead):
         text_features: Float[Tensor, "batch embedding"],
     ) -> Float[Tensor, " batch"]:
         """Return the scaled cosine plus the network's correction."""
+        hidden = self._hidden(image_features, text_features)
+        correction = functional.linear(hidden, self.output_weight).squeeze(-1)
+        return super().forward(image_features, text_features) + correction
+
+    def last_features(
+        self,
+        image_features: Float[Tensor, "batch embedding"],
+        text_features: Float[Tensor, "batch embedding"],
+    ) -> Float[Tensor, "batch width"]:
+        """Return what the last layer weighs: the similarity's terms, then the hidden layer."""
+        terms = super().last_features(image_features, text_features)
+        return torch.cat([terms, self._hidden(image_features, text_features)], dim=-1)
+
+    def last_weights(self, width: int) -> Float[Tensor, " width"]:
+        """Return the weights of that many last features."""
+        return torch.cat([super().last_weights(width - HIDDEN_WIDTH), self.output_weight[0]])
+
+    def _hidden(
+        self,
+        image_features: Float[Tensor, "batch embedding"],
+        text_features: Float[Tensor, "batch embedding"],
+    ) -> Float[Tensor, "batch hidden"]:
         # Unit-length features have entries of about 1/sqrt(width): bring them to about 1.
         root = math.sqrt(image_features.shape[-1])
         image, text = image_features * root, text_features * root
         inputs = torch.cat([image, text, image * text], dim=-1)
-        hidden = functional.gelu(functional.linear(inputs, self.hidden_weight, self.hidden_bias))
-        correction = functional.linear(hidden, self.output_weight).squeeze(-1)
-        return super().forward(image_features, text_features) + correction
+        return functional.gelu(functional.linear(inputs, self.hidden_weight, self.hidden_bias))
 
 
 def make_head(

@@ -4,11 +4,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from data.errors import RewardError
 from reward_training.backbone import Backbone
 from reward_training.config import HeadKind, TieModel, TrainedPart
 from reward_training.heads import make_head
 from reward_training.losses import outcome_log_probabilities
 from reward_training.partly import adapter_parameters, add_adapters, last_blocks
+from reward_training.posterior import Posterior
 from reward_training.reliability import Reliability
 
 
@@ -46,6 +48,9 @@ class LearnedReward(nn.Module):
         self.reliability: Reliability | None = None
         self.register_buffer("reward_mean", torch.zeros(()))
         self.register_buffer("reward_std", torch.ones(()))
+        # How uncertain the reward is; there once it is fitted.
+        self.register_buffer("posterior_covariance", None)
+        self.register_buffer("posterior_centre", None)
         self.name = ""
         self.snapshot = ""
         self.eval()
@@ -62,6 +67,33 @@ class LearnedReward(nn.Module):
     ) -> Float[Tensor, " batch"]:
         """Return the raw reward; gradients pass through to the images."""
         return self.head(*self.backbone.encode_pairs(images, prompts))
+
+    @property
+    def posterior(self) -> Posterior:
+        """What comparisons leave open; `RewardError` where the fit did not find it out."""
+        if self.posterior_covariance is None:
+            raise RewardError(
+                f"reward model {self.name or '(not fitted)'} does not say how uncertain it is: "
+                "fit it anew with python -m reward_training.fit"
+            )
+        return Posterior(
+            self.get_buffer("posterior_covariance"), self.get_buffer("posterior_centre")
+        )
+
+    @posterior.setter
+    def posterior(self, posterior: Posterior) -> None:
+        self.posterior_covariance = posterior.covariance.to(self.bar.device)
+        self.posterior_centre = posterior.centre.to(self.bar.device)
+
+    @torch.no_grad()
+    def lower_bound(
+        self, images: Float[Tensor, "batch 3 height width"], prompts: list[str], width: float
+    ) -> Float[Tensor, " batch"]:
+        """Return the standardised reward minus `width` of its standard deviations."""
+        image, text = self.backbone.encode_pairs(images, prompts)
+        deviation = self.posterior.deviation(self.head.last_features(image, text))
+        raw = self.head(image, text) - width * deviation
+        return self.standardise(raw).to(images.device)
 
     def log_probabilities(
         self, rewards: Float[Tensor, "pairs 2"]

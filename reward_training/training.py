@@ -19,6 +19,7 @@ from reward_training.features import PairFeatures
 from reward_training.held_out_loss import held_out_loss
 from reward_training.losses import contrast_loss, cross_entropy, smooth_targets
 from reward_training.model import LearnedReward
+from reward_training.posterior import Posterior, Told, fit_posterior
 from reward_training.reliability import Reliability
 from reward_training.shown import Shown
 
@@ -119,6 +120,26 @@ class Fitting:
         chunks = zip(images.split(CHUNK), prompts.split(CHUNK), strict=True)
         return torch.cat(
             [self.reward.head(self.features.images(i), self.features.prompts(p)) for i, p in chunks]
+        )
+
+    @torch.no_grad()
+    def posterior(self, comparisons: Comparisons) -> Posterior:
+        """Return what comparisons leave open about the last layer as it is now."""
+        head = self.reward.head
+
+        def told(batch: Comparisons) -> Told:
+            prompts = self.features.prompts(batch.prompt)
+            images = [self.features.images(i) for i in (batch.image_a, batch.image_b)]
+            features = torch.stack([head.last_features(image, prompts) for image in images], 1)
+            rewards = torch.stack([head(image, prompts) for image in images], 1)
+            return features, rewards, self._trusted(batch).weight.to(rewards.device)
+
+        rows = torch.arange(len(comparisons)).split(CHUNK)
+        return fit_posterior(
+            (told(comparisons.take(chunk)) for chunk in rows),
+            tie_logit=self.reward.tie_logit,
+            bar=self.reward.bar,
+            ties=self.reward.ties,
         )
 
     def loss(self, batch: Comparisons) -> Float[Tensor, ""]:

@@ -18,6 +18,7 @@ _PLUS = " + "
 _WEIGHTED = re.compile(
     r"\s*(?P<weight>-?(\d+\.?\d*|\.\d+)(e-?\d+)?)\s*\*\s*(?P<reward>.+)", re.DOTALL
 )
+_LOWER = re.compile(r"lower:(?P<width>\d+\.?\d*|\.\d+):(?P<folder>.+)", re.DOTALL)
 
 
 @runtime_checkable
@@ -42,6 +43,8 @@ def open_reward(reward: str, *, device: str | torch.device = "cpu") -> Reward:
     terms = reward.split(_PLUS)
     if len(terms) > 1 or _WEIGHTED.match(reward):
         return WeightedSum([_weighted(term, device) for term in terms])
+    if bound := _LOWER.match(reward):
+        return _open_lower_bound(bound["folder"], float(bound["width"]), device)
     name, colon, rest = reward.partition(":")
     if name in _published():
         return _open_published(reward, device)
@@ -50,7 +53,8 @@ def open_reward(reward: str, *, device: str | torch.device = "cpu") -> Reward:
     forms = ", ".join(f"{name}{after}" for name, after in _published().items())
     raise RewardError(
         f"reward {reward!r}: no such folder; expected a folder written by reward_training.fit, "
-        f"{forms}, module:callable, or a sum such as '0.7*image-reward{_PLUS}0.3*aesthetic'"
+        f"lower:WIDTH:FOLDER of one, {forms}, module:callable, or a sum such as "
+        f"'0.7*image-reward{_PLUS}0.3*aesthetic'"
     )
 
 
@@ -92,6 +96,21 @@ def _open_reward_model(folder: str, device: str | torch.device) -> Reward:
     import reward_training
 
     return reward_training.load(Path(folder), device=str(device))
+
+
+def _open_lower_bound(folder: str, width: float, device: str | torch.device) -> Reward:
+    """Open a reward model to be taken at its reward minus so many of its standard deviations."""
+    import reward_training
+
+    fitted = reward_training.load(Path(folder), device=str(device))
+    _ = fitted.posterior  # says now, and not in the first iteration, that there is none
+
+    def lower(
+        images: Float[Tensor, "batch 3 height width"], prompts: list[str]
+    ) -> Float[Tensor, " batch"]:
+        return fitted.lower_bound(images, prompts, width)
+
+    return lower
 
 
 def _import_callable(module: str, name: str) -> Reward:
