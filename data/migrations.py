@@ -114,6 +114,11 @@ _LEASE_INDEXES = (
     "CREATE INDEX ON leases (pair_id, rater_id)",
 )
 
+_GOLD_PAIRS = "CREATE VIEW gold_pairs AS SELECT * FROM pairs WHERE better IS NOT NULL"
+_ROUND_PAIRS = (
+    "CREATE VIEW round_pairs AS SELECT * FROM pairs WHERE better IS NULL AND study IS NULL"
+)
+
 _CHECKS_AND_STUDIES = (
     "ALTER TABLE pairs ADD COLUMN aspects VARCHAR DEFAULT 'overall'",
     "ALTER TABLE pairs ADD COLUMN asked_again BOOLEAN DEFAULT false",
@@ -138,13 +143,23 @@ _CHECKS_AND_STUDIES = (
     """CREATE VIEW current_checks AS
         SELECT * FROM current_answers
         WHERE study IS NULL AND (repeats IS NOT NULL OR better IS NOT NULL)""",
-    "CREATE VIEW gold_pairs AS SELECT * FROM pairs WHERE better IS NOT NULL",
-    "CREATE VIEW round_pairs AS SELECT * FROM pairs WHERE better IS NULL AND study IS NULL",
+    _GOLD_PAIRS,
+    _ROUND_PAIRS,
     """CREATE VIEW current_studies AS
         SELECT * FROM studies WHERE ordinal IN (SELECT max(ordinal) FROM studies GROUP BY name)""",
 )
 
 _STUDY_INDEXES = ("CREATE UNIQUE INDEX ON studies (ordinal)",)
+
+_CHOICE_OF_PAIRS = (
+    "ALTER TABLE pairs ADD COLUMN chosen_by VARCHAR DEFAULT 'chance'",
+    "ALTER TABLE pairs ADD COLUMN propensity FLOAT8 DEFAULT 1",
+    # Views keep the columns that their tables had.
+    "DROP VIEW gold_pairs",
+    "DROP VIEW round_pairs",
+    _GOLD_PAIRS,
+    _ROUND_PAIRS,
+)
 
 _VIEWS_WITHOUT_QUALIFY = (
     _CURRENT_COMPARISONS,
@@ -164,6 +179,7 @@ MIGRATIONS = (
         statements=_CHECKS_AND_STUDIES,
         on_postgresql=(*_CHECKS_AND_STUDIES, *_STUDY_INDEXES),
     ),
+    Migration(version=5, statements=_CHOICE_OF_PAIRS, on_postgresql=_CHOICE_OF_PAIRS),
 )
 
 SCHEMA_VERSION = MIGRATIONS[-1].version

@@ -38,6 +38,14 @@ class Aspect(StrEnum):
     QUALITY = "quality"
 
 
+class ChosenBy(StrEnum):
+    """How a pair came to be asked about."""
+
+    CHANCE = "chance"
+    INFORMATION = "information"
+    """Drawn with more probability the more its answer was expected to tell."""
+
+
 class RaterKind(StrEnum):
     """Who compared; simulated and model raters never count as people."""
 
@@ -182,6 +190,10 @@ class Pair:
     is learned from it, and the other image may be of another prompt."""
     study: str | None = None
     """Name of the study that it belongs to, if any: it is then of no round, and only measured."""
+    chosen_by: ChosenBy = ChosenBy.CHANCE
+    propensity: float = 1.0
+    """Where chosen for its information: the probability with which it was drawn, of the pairs that
+    were left when its turn came."""
     created_at: datetime = field(default_factory=utc_now)
 
     @classmethod

@@ -20,7 +20,7 @@ import pyarrow.parquet
 
 from data.errors import SnapshotMismatch, StoreError, WorkspaceError
 from data.files import digest, write_atomically
-from data.records import Aspect, RaterKind, Split, utc_now
+from data.records import Aspect, ChosenBy, RaterKind, Split, utc_now
 from data.workspace import Workspace
 
 _ROWS_FILE = "comparisons.parquet"
@@ -32,7 +32,8 @@ _QUERY = """
         CASE WHEN choice NOT IN ('left', 'right') THEN choice
             WHEN (choice = 'left') = (shown_left = pairs.image_a) THEN 'a' ELSE 'b' END AS choice,
         CASE WHEN shown_left = pairs.image_a THEN 'a' ELSE 'b' END AS shown_left,
-        rater_id, kind AS rater_kind, aspect, milliseconds, now.created_at
+        rater_id, kind AS rater_kind, aspect, milliseconds, now.created_at,
+        chosen_by, propensity
     FROM current_comparisons AS now
         JOIN pairs USING (pair_id)
         JOIN images AS a ON a.image_id = pairs.image_a
@@ -67,6 +68,9 @@ class SnapshotRow:
     aspect: Aspect
     milliseconds: int
     created_at: datetime
+    chosen_by: ChosenBy = ChosenBy.CHANCE
+    propensity: float = 1.0
+    """With which the pair was drawn, where it was chosen for its information."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -173,7 +177,11 @@ def _write(folder: Path, rows: Sequence[SnapshotRow], schema_version: int) -> No
 
 
 def _as_parquet(rows: Sequence[SnapshotRow]) -> bytes:
-    kinds = {int: pyarrow.int64(), datetime: pyarrow.timestamp("us")}
+    kinds = {
+        int: pyarrow.int64(),
+        float: pyarrow.float64(),
+        datetime: pyarrow.timestamp("us"),
+    }
     fields = dataclasses.fields(SnapshotRow)
     schema = pyarrow.schema([(f.name, kinds.get(f.type, pyarrow.string())) for f in fields])
     columns = [
@@ -191,12 +199,23 @@ def _read_rows(path: Path) -> tuple[SnapshotRow, ...]:
 
 
 def _row(values: dict[str, Any]) -> SnapshotRow:
-    kind, aspect = RaterKind(values["rater_kind"]), Aspect(values["aspect"])
-    return SnapshotRow(**{**values, "rater_kind": kind, "aspect": aspect})
+    kinds = {"rater_kind": RaterKind, "aspect": Aspect, "chosen_by": ChosenBy}
+    # Snapshots that were taken before pairs could be chosen have fewer columns.
+    known = {name: kind(values[name]) for name, kind in kinds.items() if name in values}
+    return SnapshotRow(**values | known)
 
 
 def _hash_of(rows: Sequence[SnapshotRow]) -> str:
-    return digest(sorted(rows, key=lambda row: row.comparison_id))
+    """Hash the rows; those of pairs that chance chose have the hash that they always had."""
+    ordered = sorted(rows, key=lambda row: row.comparison_id)
+    return digest([_told(row) for row in ordered])
+
+
+def _told(row: SnapshotRow) -> dict[str, Any]:
+    told = {field.name: getattr(row, field.name) for field in dataclasses.fields(row)}
+    if row.chosen_by is ChosenBy.CHANCE:
+        del told["chosen_by"], told["propensity"]
+    return told
 
 
 def _count(rows: Sequence[SnapshotRow]) -> dict[RaterKind, dict[str, int]]:

@@ -7,7 +7,7 @@ Kept in `workspace.yaml`; the defaults are the embedded emoji world's. Imports n
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
-from data.records import Aspect
+from data.records import Aspect, ChosenBy
 from reward_training.config import FitConfig, ModelConfig, TrainingConfig
 from rl_finetune.config import SamplingConfig, TuneConfig
 
@@ -31,6 +31,11 @@ class GenerateConfig:
     num_images: int = 1200
     """New images per round at most. With twice the pairs every image stands in one; with fewer, an
     image stands in several of its prompt."""
+    choose: ChosenBy = ChosenBy.CHANCE
+    """"chance" pairs a round's images evenly; "information" draws all of `num_images` first and
+    then, where the round before left a reward, pairs whose answers it expects to learn from."""
+    random_share: float = 0.25
+    """Share of the pairs that chance chooses all the same, so that accuracy can be measured."""
     aspects: tuple[Aspect, ...] = (Aspect.OVERALL,)
     """What raters are asked about each pair, one question after the other: overall, or alignment
     (is it what was asked for?) and quality (is it a good picture?). The round's reward is fitted
@@ -39,6 +44,8 @@ class GenerateConfig:
     def __post_init__(self) -> None:
         _require_at_least(1, "generate", num_pairs=self.num_pairs)
         _require_at_least(2, "generate", num_images=self.num_images)
+        if not 0 <= self.random_share <= 1:
+            raise ValueError(f"generate.random_share: expected 0 to 1, got {self.random_share}")
         if not self.aspects or len(set(self.aspects)) < len(self.aspects):
             raise ValueError("generate.aspects: expected one or more, each of them once")
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from data.records import Image, Pair, Policy
+from data.records import ChosenBy, Image, Pair, Policy
+from feedback_loop.choosing import choose_pairs, reward_before
 from feedback_loop.config import LoopConfig
 from feedback_loop.drawing import Artist, Wanted
 from feedback_loop.gold import add_gold
@@ -22,16 +23,26 @@ def generate(loop: Loop, number: int) -> dict[str, object]:
     loop.store.add_prompts(loop.prompts())
     policy = policy_of_round(loop, number)
     artist = Artist(loop, policy)
-    wanted, pairs = _plan(artist, number)
-    waiting = _WaitingPairs(loop, pairs)
+    reward = reward_before(loop, number)
+    earlier = _earlier_images(artist, number)
+    wanted, pairs = _plan(artist, number, earlier, all_images=reward is not None)
+    waiting = _WaitingPairs(loop, pairs if reward is None else [])
     images = artist.draw(
         wanted,
         number=number,
         purpose=f"round {number}: images of {policy.name}",
         on_saved=waiting.on_saved,
     )
+    if reward is not None:
+        pairs = choose_pairs(loop, number, reward, images, earlier, evenly=pairs)
+        loop.store.add_pairs(for_people(pairs, loop.config))
     add_gold(loop, number, images)
-    return {"policy": policy.name, "num_images": len(wanted), "num_pairs": len(pairs)}
+    return {
+        "policy": policy.name,
+        "num_images": len(wanted),
+        "num_pairs": len(pairs),
+        "chosen_by": (ChosenBy.CHANCE if reward is None else ChosenBy.INFORMATION).value,
+    }
 
 
 def policy_of_round(loop: Loop, number: int) -> Policy:
@@ -43,10 +54,12 @@ def policy_of_round(loop: Loop, number: int) -> Policy:
     return max(before, key=lambda policy: policy.round)  # the first of equals: the base is
 
 
-def _plan(artist: Artist, number: int) -> tuple[list[Wanted], list[Pair]]:
-    """Return the images to draw, the first of every prompt first, and who meets whom.
+def _plan(
+    artist: Artist, number: int, earlier: dict[str, list[str]], *, all_images: bool
+) -> tuple[list[Wanted], list[Pair]]:
+    """Return the images to draw, the first of every prompt first, and who meets whom by chance.
 
-    Images that no pair needs are not drawn.
+    Images that no pair needs are drawn only if `all_images` is set.
     """
     config = artist.loop.config
     rng = np.random.default_rng([config.seed, number])
@@ -57,7 +70,6 @@ def _plan(artist: Artist, number: int) -> tuple[list[Wanted], list[Pair]]:
         num_pairs=config.generate.num_pairs,
         rng=rng,
     )
-    earlier = _earlier_images(artist, number)
     wanted: list[tuple[int, Wanted]] = []
     pairs: list[Pair] = []
     for share in shares:
@@ -72,15 +84,15 @@ def _plan(artist: Artist, number: int) -> tuple[list[Wanted], list[Pair]]:
             rng=rng,
         )
         shown = {image_id for pair in met for image_id in pair}
-        wanted += [(i, own[i]) for i in range(share.num_images) if ids[i] in shown]
+        wanted += [(i, each) for i, each in enumerate(own) if all_images or ids[i] in shown]
         pairs += [
             Pair.new(round=number, prompt_id=share.prompt_id, image_a=a, image_b=b) for a, b in met
         ]
     drawn = [each for _, each in sorted(wanted, key=lambda row: row[0])]
-    return drawn, _for_people(pairs, config)
+    return drawn, for_people(pairs, config)
 
 
-def _for_people(pairs: list[Pair], config: LoopConfig) -> list[Pair]:
+def for_people(pairs: list[Pair], config: LoopConfig) -> list[Pair]:
     """Say what is asked, and let exact shares have several raters, and come back to them.
 
     Ids of pairs are digests, so the first of them are a random draw, and so are the last.

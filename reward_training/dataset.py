@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 from torch.nn import functional
 
 from data.errors import ImageError, RewardError
-from data.records import Aspect
+from data.records import Aspect, ChosenBy
 from data.snapshot import Snapshot, SnapshotRow
 from reward_training.outcomes import DECIDED, NUM_OUTCOMES, OUTCOME_OF_CHOICE
 
@@ -35,6 +35,8 @@ class Comparisons:
     rater_kinds: list[str]
     families: list[str]
     rounds: list[int]
+    by_chance: Bool[Tensor, " pairs"]
+    """Whether chance alone chose the pair, and not what its answer was expected to tell."""
     weight: Float[Tensor, " pairs"]
     """How much each counts in the loss, 1 in the mean."""
     images: list[str]
@@ -62,6 +64,7 @@ class Comparisons:
             rater_kinds=[str(row.rater_kind) for row in used],
             families=[row.family for row in used],
             rounds=[row.round for row in used],
+            by_chance=torch.tensor([row.chosen_by is ChosenBy.CHANCE for row in used]),
             weight=torch.ones(len(used)),
             images=list(images),
             prompts=list(prompts),
@@ -83,6 +86,7 @@ class Comparisons:
             rater_kinds=[self.rater_kinds[row] for row in places],
             families=[self.families[row] for row in places],
             rounds=[self.rounds[row] for row in places],
+            by_chance=self.by_chance[rows],
             weight=self.weight[rows],
         )
 

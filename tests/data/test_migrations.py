@@ -10,7 +10,7 @@ from data.duckdb_file import DuckDBFile
 from data.duckdb_schema import migrate
 from data.errors import StoreError
 from data.migrations import MIGRATIONS, SCHEMA_VERSION, Migration
-from data.records import Prompt
+from data.records import ChosenBy, Prompt
 from data.store import Store
 from data.workspace import Workspace
 
@@ -54,6 +54,18 @@ def test_the_first_schema_still_opens(tmp_path: Path):
     store.add_prompts([Prompt.new("x")])
     assert len(store.prompts()) == 1
     assert path.with_name("old.duckdb.v1.backup").is_file()
+
+
+def test_pairs_from_before_they_could_be_chosen_were_chosen_by_chance(tmp_path: Path):
+    path = tmp_path / "old.duckdb"
+    with duckdb.connect(path) as connection:
+        migrate(connection, MIGRATIONS[:4])
+        connection.execute(
+            "INSERT INTO pairs (ordinal, pair_id, round, prompt_id, image_a, image_b, created_at)"
+            " VALUES (1, 'p', 1, 'x', 'a', 'b', TIMESTAMP '2026-01-01')"
+        )
+    (pair,) = Store.open(DuckDBFile(path)).pairs()
+    assert (pair.chosen_by, pair.propensity) == (ChosenBy.CHANCE, 1.0)
 
 
 def test_a_migration_that_fails_leaves_the_store_as_it_was(store: Store):

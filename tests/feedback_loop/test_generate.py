@@ -18,7 +18,12 @@ from feedback_loop.seeds import measure_seeds
 def test_a_round_gets_its_pairs_of_trained_prompts_only(loop):
     noted = generate(loop, 1)
     pairs, images = loop.store.pairs(1), loop.store.images(round=1)
-    assert noted == {"policy": "base", "num_images": 20, "num_pairs": 20}
+    assert noted == {
+        "policy": "base",
+        "num_images": 20,
+        "num_pairs": 20,
+        "chosen_by": "chance",
+    }
     assert (len(pairs), len(images)) == (20, 20)
     trained = {prompt.prompt_id for prompt in loop.prompts("train")}
     prompt_of = {image.image_id: image.prompt_id for image in images}

@@ -19,6 +19,7 @@ def batch(rows):
         rater_kinds=["simulated"] * len(rows),
         families=[""] * len(rows),
         rounds=[1] * len(rows),
+        by_chance=torch.ones(len(rows), dtype=torch.bool),
         weight=torch.ones(len(rows)),
         images=[str(number) for number in range(20)],
         prompts=[str(number) for number in range(9)],

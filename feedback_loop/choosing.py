@@ -1,0 +1,136 @@
+"""The pairs of a round that asks for what its reward knows least."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from data.records import ChosenBy, Image, Pair
+from feedback_loop.fitting import name_of_round
+from feedback_loop.loop import Loop
+from feedback_loop.pixels import read_images
+
+if TYPE_CHECKING:
+    import torch
+
+    from reward_training.model import LearnedReward
+
+_BATCH = 64
+
+
+def reward_before(loop: Loop, number: int) -> Path | None:
+    """Return the folder of the reward that chooses a round's pairs; None where chance does."""
+    folder = loop.workspace.rewards / name_of_round(number - 1)
+    is_wanted = loop.config.generate.choose is ChosenBy.INFORMATION
+    return folder if is_wanted and folder.is_dir() else None
+
+
+def choose_pairs(
+    loop: Loop,
+    number: int,
+    reward: Path,
+    images: Sequence[Image],
+    earlier: Mapping[str, Sequence[str]],
+    *,
+    evenly: Sequence[Pair],
+) -> list[Pair]:
+    """Return a round's pairs: some as chance made them, the others by what they should tell.
+
+    Args:
+        loop: The workspace.
+        number: The round.
+        reward: Folder of the reward that asks.
+        images: The round's images, on record.
+        earlier: Ids of the parent policy's images, by prompt, that these may meet.
+        evenly: The pairs that chance would ask about.
+    """
+    told = loop.config.generate
+    rng = np.random.default_rng([loop.config.seed, number, 2])
+    kept = rng.permutation(len(evenly))[: round(told.random_share * len(evenly))]
+    by_chance = [evenly[int(place)] for place in sorted(kept)]
+    candidates = _candidates(number, images, earlier)
+    place_of = {pair.pair_id: place for place, pair in enumerate(candidates)}
+    from reward_training.choosing import choose
+
+    drawn = choose(
+        _Scale.of(loop, reward, candidates).gains(candidates),
+        num=len(evenly) - len(by_chance),
+        evenly=[place_of[pair.pair_id] for pair in by_chance],
+        rng=rng,
+    )
+    chosen = [
+        replace(candidates[each.candidate], chosen_by=each.by, propensity=each.propensity)
+        for each in drawn
+    ]
+    return by_chance + chosen
+
+
+def _candidates(
+    number: int, images: Sequence[Image], earlier: Mapping[str, Sequence[str]]
+) -> list[Pair]:
+    """Return every pair of one prompt's images of which one is new."""
+    new: dict[str, list[str]] = {}
+    for image in images:
+        new.setdefault(image.prompt_id, []).append(image.image_id)
+    return [
+        Pair.new(round=number, prompt_id=prompt_id, image_a=a, image_b=b)
+        for prompt_id, own in new.items()
+        for place, a in enumerate(own)
+        for b in [*own[place + 1 :], *earlier.get(prompt_id, [])]
+    ]
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """What a reward sees in images: its last features and its raw reward, by image."""
+
+    reward: "LearnedReward"
+    row_of: dict[str, int]
+    features: "torch.Tensor"
+    rewards: "torch.Tensor"
+
+    @classmethod
+    def of(cls, loop: Loop, folder: Path, candidates: Sequence[Pair]) -> "_Scale":
+        """Look at every image that a candidate shows, once."""
+        import torch
+
+        import reward_training
+
+        reward = reward_training.load(folder)
+        texts = {prompt.prompt_id: prompt.text for prompt in loop.store.prompts()}
+        prompt_of = {i: pair.prompt_id for pair in candidates for i in (pair.image_a, pair.image_b)}
+        shown = loop.store.images(prompt_ids=sorted(set(prompt_of.values())))
+        hashes = {image.image_id: image.sha256 for image in shown}
+        ids, features, rewards = list(prompt_of), [], []
+        for start in range(0, len(ids), _BATCH):
+            batch = ids[start : start + _BATCH]
+            pixels = read_images(loop.workspace, [hashes[each] for each in batch])
+            with torch.no_grad():
+                seen = reward.backbone.encode_pairs(pixels, [texts[prompt_of[i]] for i in batch])
+                features.append(reward.head.last_features(*seen))
+                rewards.append(reward.head(*seen))
+        rows = {image_id: row for row, image_id in enumerate(ids)}
+        return cls(reward, rows, torch.cat(features), torch.cat(rewards))
+
+    def gains(self, candidates: Sequence[Pair]) -> np.ndarray:
+        """Return what an answer about each pair is expected to tell, in nats."""
+        import torch
+
+        from reward_training.choosing import information_gain
+
+        rows = torch.tensor([[self.row_of[p.image_a], self.row_of[p.image_b]] for p in candidates])
+        with torch.no_grad():
+            gains = [
+                information_gain(
+                    self.features[chunk],
+                    self.rewards[chunk],
+                    self.reward.posterior,
+                    tie_logit=self.reward.tie_logit,
+                    bar=self.reward.bar,
+                    ties=self.reward.ties,
+                )
+                for chunk in rows.split(_BATCH * _BATCH)
+            ]
+        return torch.cat(gains).numpy()
