@@ -126,13 +126,16 @@ def _fit(
         title="final fit",
     )
     fitting.reward.fit_standardisation(fitting.raw_rewards(learned_from))
-    return fitting.reward, _describe(config, comparisons, learned_from, selection) | measure(
+    measured = measure(
         selection.held_out,
         margin=selection.margins,
         clip_margin=clip_margins[torch.cat([fold.held_out for fold in folds])],
         probability_a=selection.probability_a,
+        fold=selection.fold,
         generator=np.random.default_rng([training.seed, _BOOTSTRAP_STREAM]),
     )
+    fitting.reward.set_temperature(measured["calibration"]["temperature"])
+    return fitting.reward, _describe(config, comparisons, learned_from, selection) | measured
 
 
 def prepare_fitting(config: FitConfig, snapshot: Snapshot, comparisons: Comparisons) -> Fitting:

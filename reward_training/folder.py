@@ -65,6 +65,8 @@ def load_reward(folder: Path, device: str = "cpu") -> LearnedReward:
         ties=cast(TieModel, about["ties"]),
         generator=torch.Generator(),
     )
+    # Folders written before fits were calibrated have no temperature.
+    weights.setdefault("temperature", torch.ones(()))
     try:
         reward.load_state_dict(weights)
     except RuntimeError:

@@ -4,15 +4,15 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
+from reward_training.calibration import calibrate
 from reward_training.dataset import Comparisons
 from reward_training.evaluate import (
     Estimate,
     Margins,
     Outcomes,
-    calibration_error,
     clustered_estimate,
     hits,
     tie_aware_hits,
@@ -41,13 +41,15 @@ def measure(
     margin: Float[Tensor, " pairs"],
     clip_margin: Float[Tensor, " pairs"],
     probability_a: Float[Tensor, " pairs"],
+    fold: Int[Tensor, " pairs"],
     generator: np.random.Generator,
 ) -> dict[str, Any]:
     """Measure a fit on held-out comparisons, beside untouched CLIP similarity on the same pairs.
 
     Accuracy leaves out what orders nothing; tie-aware accuracy has it, "both bad" as a tie too, and
     calls margins ties up to the threshold that is best for the reward in question.
-    `probability_a` is the probability of image a in each pair, given that one is preferred.
+    `probability_a` is the probability of image a in each pair, given that one is preferred, and
+    `fold` the number of the fit that gave it.
     """
     outcome, prompt = held_out.outcome.clamp_max(TIE).numpy(), held_out.prompt.numpy()
     decided = outcome != TIE
@@ -69,8 +71,12 @@ def measure(
         **estimate("accuracy_gain", right - clip_right, prompt[decided]),
         **estimate("held_out_tie_aware_accuracy", tie_aware, prompt),
         **estimate("clip_tie_aware_accuracy", clip_tie_aware, prompt),
-        "held_out_calibration_error": calibration_error(
-            _numpy(probability_a)[decided], outcome[decided]
+        "calibration": calibrate(
+            _numpy(probability_a)[decided],
+            outcome[decided],
+            prompt=prompt[decided],
+            fold=fold.numpy()[decided],
+            generator=generator,
         ),
     }
 
