@@ -32,6 +32,8 @@ class Comparisons:
     outcome: Int[Tensor, " pairs"]
     rater_kinds: list[str]
     families: list[str]
+    raters: list[str]
+    rounds: list[int]
     images: list[str]
     """SHA-256 of every image, in the order that `image_a` and `image_b` count in."""
     prompts: list[str]
@@ -52,6 +54,8 @@ class Comparisons:
             outcome=torch.tensor([OUTCOME_OF_CHOICE[row.choice] for row in used]),
             rater_kinds=[str(row.rater_kind) for row in used],
             families=[row.family for row in used],
+            raters=[row.rater_id for row in used],
+            rounds=[row.round for row in used],
             images=list(images),
             prompts=list(prompts),
         )
@@ -69,6 +73,8 @@ class Comparisons:
             outcome=self.outcome[rows],
             rater_kinds=[self.rater_kinds[row] for row in rows.tolist()],
             families=[self.families[row] for row in rows.tolist()],
+            raters=[self.raters[row] for row in rows.tolist()],
+            rounds=[self.rounds[row] for row in rows.tolist()],
         )
 
     @property

@@ -6,6 +6,7 @@ from typing import Any
 from data.config_file import parse
 from data.entry import run_command
 from reward_training.config import FitConfig
+from reward_training.trust_words import share_words, trust_lines
 
 _DESCRIPTION = "Fit a reward model on the comparisons of a workspace or of an exported snapshot."
 
@@ -37,17 +38,11 @@ def summary_lines(metrics: dict[str, Any]) -> list[str]:
     return [
         f"{counts['total']} comparisons ({kinds}) on {counts['prompts']} prompts; "
         f"snapshot {metrics['snapshot']}",
-        f"accuracy on {pairs}: {_percent(metrics, 'held_out_accuracy')}; "
-        f"untouched CLIP similarity: {_percent(metrics, 'clip_accuracy')}",
+        f"accuracy on {pairs}: {share_words(metrics, 'held_out_accuracy')}; "
+        f"untouched CLIP similarity: {share_words(metrics, 'clip_accuracy')}",
+        *trust_lines(metrics),
         *(f"note: {note}" for note in metrics["notes"]),
     ]
-
-
-def _percent(metrics: dict[str, Any], name: str) -> str:
-    value, interval = metrics[name], metrics[f"{name}_interval"]
-    if interval is None:
-        return f"{value:.1%}"
-    return f"{value:.1%} (95 % interval {interval[0]:.1%} to {interval[1]:.1%})"
 
 
 if __name__ == "__main__":

@@ -40,6 +40,14 @@ class FitResult:
     metrics: dict[str, Any]
     """Content of metrics.json."""
 
+    @property
+    def metrics_on_record(self) -> dict[str, Any]:
+        """What the store keeps: nothing by rater, for it must be able to forget one."""
+        groups = self.metrics.get("held_out_by", {})
+        return self.metrics | {
+            "held_out_by": {name: of for name, of in groups.items() if name != "rater"}
+        }
+
 
 def fit_in_workspace(config: FitConfig, workspace: Workspace, *, round: int = 0) -> FitResult:  # noqa: A002
     """Take a snapshot of a workspace, fit a reward model on it and put it on record.
@@ -53,7 +61,7 @@ def fit_in_workspace(config: FitConfig, workspace: Workspace, *, round: int = 0)
             name=result.name,
             snapshot=result.snapshot,
             path=_relative(result.path, workspace.root),
-            metrics=result.metrics,
+            metrics=result.metrics_on_record,
             round=round,
         )
     )

@@ -4,10 +4,13 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from reward_training.breakdown import break_down
 from reward_training.calibration import calibrate
+from reward_training.ceiling import ceilings
 from reward_training.dataset import Comparisons
 from reward_training.evaluate import (
     Estimate,
@@ -54,6 +57,7 @@ def measure(
     outcome, prompt = held_out.outcome.clamp_max(TIE).numpy(), held_out.prompt.numpy()
     decided = outcome != TIE
     margins, clip_margins = _numpy(margin), _numpy(clip_margin)
+    choices = held_out.take(torch.from_numpy(np.flatnonzero(decided)))
     right = hits(margins, outcome)[decided]
     clip_right = hits(clip_margins, outcome)[decided]
     tie_aware = tie_aware_hits(margins, outcome, tie_threshold(margins, outcome))
@@ -71,6 +75,8 @@ def measure(
         **estimate("accuracy_gain", right - clip_right, prompt[decided]),
         **estimate("held_out_tie_aware_accuracy", tie_aware, prompt),
         **estimate("clip_tie_aware_accuracy", clip_tie_aware, prompt),
+        "ceiling": ceilings(choices, right, generator),
+        "held_out_by": break_down(choices, right, margins[decided], generator),
         "calibration": calibrate(
             _numpy(probability_a)[decided],
             outcome[decided],

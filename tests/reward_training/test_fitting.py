@@ -75,6 +75,12 @@ def test_cross_validation_holds_every_prompt_out_once(quick_config, snapshot, tm
     assert metrics["held_out_prompts"] == 20
     assert metrics["held_out_pairs"] + metrics["held_out_ties"] == 200
     assert metrics["notes"] == []
+    for groups in metrics["held_out_by"].values():
+        assert sum(group["pairs"] for group in groups) == metrics["held_out_pairs"]
+    assert metrics["calibration"]["measured_between"] == "folds"
+    assert metrics["ceiling"] == {"person": None, "simulated": None}
+    loaded = reward_training.load(tmp_path / "r")
+    assert loaded.get_buffer("temperature") == pytest.approx(metrics["calibration"]["temperature"])
 
 
 def test_a_fit_interrupted_in_its_refit_ends_in_the_same_bits(
@@ -109,6 +115,7 @@ def test_fitting_again_changes_nothing_and_other_comparisons_are_refused(
     assert fit_in_workspace(quick_config, workspace, round=3) == first
     assert (first.path / "model.safetensors").stat() == written
     (record,) = workspace.store().reward_models()
+    assert set(first.metrics["held_out_by"]) - set(record.metrics["held_out_by"]) == {"rater"}
     assert (record.name, record.path, record.round) == ("quick", "rewards/quick", 3)
     assert record.snapshot == first.snapshot
     workspace.store().undo(workspace.store().raters()[0].rater_id, "undo")
