@@ -6,7 +6,7 @@ from typing import Any
 from data.config_file import parse
 from data.entry import run_command
 from reward_training.config import FitConfig
-from reward_training.trust_words import share_words, trust_lines
+from reward_training.trust_words import kinds_words, share_words, trust_lines
 
 _DESCRIPTION = "Fit a reward model on the comparisons of a workspace or of an exported snapshot."
 
@@ -33,7 +33,7 @@ def main() -> None:
 def summary_lines(metrics: dict[str, Any]) -> list[str]:
     """Say in a few lines what metrics.json says."""
     counts = metrics["comparisons"]
-    kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(counts["by_rater_kind"].items()))
+    kinds = kinds_words(counts["by_rater_kind"])
     pairs = f"{metrics['held_out_pairs']} held-out pairs of {metrics['held_out_prompts']} prompts"
     return [
         f"{counts['total']} comparisons ({kinds}) on {counts['prompts']} prompts; "

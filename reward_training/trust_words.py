@@ -56,6 +56,26 @@ def family_words(families: Sequence[dict[str, Any]]) -> str:
     return f"least accurate families (pairs): {', '.join(said)}; of {len(families)}"
 
 
+def curve_words(curve: dict[str, Any]) -> str:
+    """Say what more comparisons would be worth, and why that cannot be told where it cannot."""
+    most, kinds = curve["points"][-1], kinds_words(curve["by_rater_kind"])
+    now = (
+        f"learning from {most['comparisons']:.0f} comparisons of all ({kinds}), "
+        f"{share_words(most, 'held_out_accuracy')} of {curve['held_out_pairs']} held-out pairs "
+        f"are right; what the next {curve['more']} would be worth"
+    )
+    if curve["gain_of_more"] is None:
+        return f"{now} cannot be told: {curve['unknown']}"
+    low, high = (f"{100 * bound:.2f}" for bound in curve["gain_of_more_interval"])
+    gain = f"{100 * curve['gain_of_more']:+.2f} points (95 % interval {low} to {high})"
+    return f"{now} by the curve: {gain}"
+
+
+def kinds_words(by_rater_kind: dict[str, int]) -> str:
+    """Count comparisons by who made them."""
+    return ", ".join(f"{count} {kind}" for kind, count in sorted(by_rater_kind.items()))
+
+
 def share_words(metrics: dict[str, Any], name: str) -> str:
     """Write a share with its interval, where it has one."""
     value, interval = metrics[name], metrics[f"{name}_interval"]
