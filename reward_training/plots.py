@@ -43,7 +43,7 @@ def draw_reliability(axes: Axes, calibration: dict[str, Any], palette: Palette) 
     axes.set_ylim(min(0.35, lowest - 0.05), 1.04)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(lambda share, _: f"{100 * share:.0f}%")
-    axes.legend(loc="lower right")
+    axes.legend(loc="upper left", frameon=False)
 
 
 def _bins(
@@ -57,6 +57,22 @@ def _bins(
         xs, ys, [12 + 250 * each["pairs"] / num_pairs for each in bins], color=colour, label=name
     )
     axes.plot(xs, ys, color=colour, linewidth=1, alpha=0.5)
+
+
+def draw_margin_quarters(axes: Axes, quarters: Sequence[dict[str, Any]], palette: Palette) -> None:
+    """Draw how often the reward is right in each quarter of pairs by the size of its margin."""
+    for place, each in enumerate(quarters):
+        if (interval := each["accuracy_interval"]) is not None:
+            axes.plot([place] * 2, interval, color=palette.accent, linewidth=2.4, alpha=0.45)
+        axes.plot(place, each["accuracy"], "o", color=palette.accent, markersize=7)
+    axes.axhline(0.5, color=palette.rule, linewidth=1, linestyle=_DOTTED)
+    names = [f"{each['least']:.1f} to\n{each['most']:.1f}" for each in quarters]
+    axes.set_xticks(range(len(quarters)), names)
+    axes.set_xlim(-0.5, len(quarters) - 0.5)
+    axes.set_xlabel("margin of rewards, in quarters of the pairs")
+    lowest = min((each["accuracy_interval"] or [each["accuracy"]])[0] for each in quarters)
+    axes.set_ylim(min(0.35, lowest - 0.05), 1.04)
+    axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f}%")
 
 
 def draw_learning_curve(axes: Axes, curve: dict[str, Any], palette: Palette) -> None:
