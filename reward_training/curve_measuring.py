@@ -66,6 +66,10 @@ def measure_curve(
     try:
         curve = _measure(config, snapshot, num_sizes, unfinished, key)
     except KeyboardInterrupt:
+        if not unfinished.exists():
+            raise KeyboardInterrupt(
+                "nothing was measured yet; run the same command again"
+            ) from None
         raise KeyboardInterrupt(
             f"what was measured so far is kept in {unfinished}; run the same command to go on"
         ) from None

@@ -60,7 +60,7 @@ def curve_words(curve: dict[str, Any]) -> str:
     """Say what more comparisons would be worth, and why that cannot be told where it cannot."""
     most, kinds = curve["points"][-1], kinds_words(curve["by_rater_kind"])
     now = (
-        f"learning from {most['comparisons']:.0f} comparisons of all ({kinds}), "
+        f"learning from {most['comparisons']:.0f} of the comparisons ({kinds}), "
         f"{share_words(most, 'held_out_accuracy')} of {curve['held_out_pairs']} held-out pairs "
         f"are right; what the next {curve['more']} would be worth"
     )
