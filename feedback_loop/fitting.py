@@ -30,7 +30,7 @@ def fit_round(loop: Loop, number: int) -> dict[str, object]:
             name=name,
             snapshot=snapshot,
             path=result.path.relative_to(workspace.root).as_posix(),
-            metrics=result.metrics,
+            metrics=result.metrics_on_record,
             round=number,
         )
     )

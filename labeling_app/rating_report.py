@@ -10,15 +10,15 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from data.rating_statistics.agreement import Agreement, agreement
+from data.rating_statistics.estimates import Estimate
+from data.rating_statistics.outcomes import of_aspect, outcome_table
+from data.rating_statistics.rater_quality import RaterQuality, Repeat, rater_quality
+from data.rating_statistics.side_bias import SideBias, side_bias
+from data.rating_statistics.verdict import Verdict, verdict
+from data.rating_statistics.win_rates import win_rates
 from data.records import Aspect, Comparison, Pair, RaterKind
 from data.store import Store
-from labeling_app.rating_statistics.agreement import Agreement, agreement
-from labeling_app.rating_statistics.estimates import Estimate
-from labeling_app.rating_statistics.outcomes import of_aspect, outcome_table
-from labeling_app.rating_statistics.rater_quality import RaterQuality, Repeat, rater_quality
-from labeling_app.rating_statistics.side_bias import SideBias, side_bias
-from labeling_app.rating_statistics.verdict import Verdict, verdict
-from labeling_app.rating_statistics.win_rates import win_rates
 
 _BOOTSTRAP_SEED = 0
 """Fixed: the same answers give the same intervals."""

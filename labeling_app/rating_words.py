@@ -1,7 +1,7 @@
 """What a rating report says in words, for the progress page and `tastemaker status` alike."""
 
+from data.rating_statistics.estimates import Estimate
 from labeling_app.rating_report import RaterLine, RatingReport, Win
-from labeling_app.rating_statistics.estimates import Estimate
 
 
 def agreement_words(report: RatingReport) -> str:

@@ -11,17 +11,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from data.questions import Study
-from data.records import Aspect, Choice, Comparison, Pair, Prompt, RaterKind
-from data.store import Store
-from labeling_app.rating_statistics.agreement import Agreement, agreement
-from labeling_app.rating_statistics.estimates import Estimate
-from labeling_app.rating_statistics.outcomes import (
+from data.rating_statistics.agreement import Agreement, agreement
+from data.rating_statistics.estimates import Estimate
+from data.rating_statistics.outcomes import (
     Outcome,
     of_aspect,
     outcome_of,
     outcome_table,
 )
-from labeling_app.rating_statistics.win_rates import WinRates, win_rates
+from data.rating_statistics.win_rates import WinRates, win_rates
+from data.records import Aspect, Choice, Comparison, Pair, Prompt, RaterKind
+from data.store import Store
 
 _BOOTSTRAP_SEED = 0
 """Fixed: the same answers give the same intervals."""

@@ -1,9 +1,9 @@
 """What a study's report says in words, on the terminal and on the page alike."""
 
 from data.questions import Study
+from data.rating_statistics.agreement import Agreement
+from data.rating_statistics.estimates import Estimate
 from data.records import Aspect, RaterKind
-from labeling_app.rating_statistics.agreement import Agreement
-from labeling_app.rating_statistics.estimates import Estimate
 from labeling_app.study_report import Part, StudyReport
 
 QUESTIONS = {

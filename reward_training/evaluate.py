@@ -14,7 +14,6 @@ from reward_training.outcomes import PREFERS_A, TIE
 
 NUM_RESAMPLES = 2000
 COVERAGE = 0.95
-NUM_BINS = 10
 
 Margins = Float[np.ndarray, " pairs"]
 Outcomes = Int[np.ndarray, " pairs"]
@@ -57,21 +56,6 @@ def clustered_estimate(
     means = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
     low, high = np.quantile(means, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
     return Estimate(float(values.mean()), float(low), float(high))
-
-
-def calibration_error(probability_a: Float[np.ndarray, " pairs"], outcome: Outcomes) -> float:
-    """Return the expected calibration error of decided pairs over ten equal bins of confidence.
-
-    Confidence is the probability of the more probable image, from 0.5 to 1 (Guo et al. 2017).
-    """
-    confidence = np.maximum(probability_a, 1 - probability_a)
-    is_right = hits(probability_a - 0.5, outcome)
-    bins = np.clip(((confidence - 0.5) * 2 * NUM_BINS).astype(int), 0, NUM_BINS - 1)
-    gaps = [
-        abs(confidence[bins == place].sum() - is_right[bins == place].sum())
-        for place in range(NUM_BINS)
-    ]
-    return float(sum(gaps) / len(outcome))
 
 
 def tie_aware_hits(

@@ -6,6 +6,7 @@ from typing import Any
 from data.config_file import parse
 from data.entry import run_command
 from reward_training.config import FitConfig
+from reward_training.trust_words import kinds_words, share_words, trust_lines
 
 _DESCRIPTION = "Fit a reward model on the comparisons of a workspace or of an exported snapshot."
 
@@ -32,22 +33,16 @@ def main() -> None:
 def summary_lines(metrics: dict[str, Any]) -> list[str]:
     """Say in a few lines what metrics.json says."""
     counts = metrics["comparisons"]
-    kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(counts["by_rater_kind"].items()))
+    kinds = kinds_words(counts["by_rater_kind"])
     pairs = f"{metrics['held_out_pairs']} held-out pairs of {metrics['held_out_prompts']} prompts"
     return [
         f"{counts['total']} comparisons ({kinds}) on {counts['prompts']} prompts; "
         f"snapshot {metrics['snapshot']}",
-        f"accuracy on {pairs}: {_percent(metrics, 'held_out_accuracy')}; "
-        f"untouched CLIP similarity: {_percent(metrics, 'clip_accuracy')}",
+        f"accuracy on {pairs}: {share_words(metrics, 'held_out_accuracy')}; "
+        f"untouched CLIP similarity: {share_words(metrics, 'clip_accuracy')}",
+        *trust_lines(metrics),
         *(f"note: {note}" for note in metrics["notes"]),
     ]
-
-
-def _percent(metrics: dict[str, Any], name: str) -> str:
-    value, interval = metrics[name], metrics[f"{name}_interval"]
-    if interval is None:
-        return f"{value:.1%}"
-    return f"{value:.1%} (95 % interval {interval[0]:.1%} to {interval[1]:.1%})"
 
 
 if __name__ == "__main__":

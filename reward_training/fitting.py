@@ -19,7 +19,7 @@ from reward_training.config import FitConfig
 from reward_training.dataset import Comparisons, read_images
 from reward_training.features import prepare_features
 from reward_training.folder import read_metrics, save_reward
-from reward_training.metrics import count_comparisons, measure
+from reward_training.metrics import choice_notes, count_comparisons, measure
 from reward_training.model import LearnedReward
 from reward_training.partly import merge_adapters
 from reward_training.selection import Selection, select
@@ -41,6 +41,14 @@ class FitResult:
     metrics: dict[str, Any]
     """Content of metrics.json."""
 
+    @property
+    def metrics_on_record(self) -> dict[str, Any]:
+        """What the store keeps: nothing by rater, for it must be able to forget one."""
+        groups = self.metrics.get("held_out_by", {})
+        return self.metrics | {
+            "held_out_by": {name: of for name, of in groups.items() if name != "rater"}
+        }
+
 
 def fit_in_workspace(config: FitConfig, workspace: Workspace, *, round: int = 0) -> FitResult:  # noqa: A002
     """Take a snapshot of a workspace, fit a reward model on it and put it on record.
@@ -54,7 +62,7 @@ def fit_in_workspace(config: FitConfig, workspace: Workspace, *, round: int = 0)
             name=result.name,
             snapshot=result.snapshot,
             path=_relative(result.path, workspace.root),
-            metrics=result.metrics,
+            metrics=result.metrics_on_record,
             round=round,
         )
     )
@@ -68,11 +76,7 @@ def fit(config: FitConfig, snapshot: Snapshot, *, out: Path) -> FitResult:
     `RewardError` is raised and it stays untouched. Half-done work is kept in a hidden folder beside
     `out`, from which the same call goes on with the same result.
     """
-    comparisons = Comparisons.from_snapshot(
-        snapshot, config.aspect, exclude_raters=config.exclude_raters
-    )
-    if config.training.prompts == "equal":
-        comparisons = comparisons.with_equal_prompts()
+    comparisons = comparisons_of(config, snapshot)
     name = name_of(config, snapshot)
     settings = replace(config, backbone="", workspace=None, snapshot=None, out=None, name=name)
     key = digest([settings, snapshot.hash, digest_of_source(config.backbone)])
@@ -92,6 +96,16 @@ def fit(config: FitConfig, snapshot: Snapshot, *, out: Path) -> FitResult:
     save_reward(out, reward, config, metrics)
     shutil.rmtree(unfinished, ignore_errors=True)
     return FitResult(name, out, snapshot.hash, metrics)
+
+
+def comparisons_of(config: FitConfig, snapshot: Snapshot) -> Comparisons:
+    """Collect what a fit learns from, weighted as it is told to."""
+    comparisons = Comparisons.from_snapshot(
+        snapshot, config.aspect, exclude_raters=config.exclude_raters
+    )
+    if config.training.prompts == "equal":
+        return comparisons.with_equal_prompts()
+    return comparisons
 
 
 def name_of(config: FitConfig, snapshot: Snapshot) -> str:
@@ -137,13 +151,16 @@ def _fit(
     described = _describe(config, comparisons, learned_from, selection)
     if reliability is not None:
         described["reliability"] = reliability.by_name()
-    return fitting.reward, described | measure(
+    measured = measure(
         selection.held_out,
         margin=selection.margins,
         clip_margin=clip_margins[torch.cat([fold.held_out for fold in folds])],
         probability_a=selection.probability_a,
+        fold=selection.fold,
         generator=np.random.default_rng([training.seed, _BOOTSTRAP_STREAM]),
     )
+    fitting.reward.set_temperature(measured["calibration"]["temperature"])
+    return fitting.reward, described | measured
 
 
 def prepare_fitting(config: FitConfig, snapshot: Snapshot, comparisons: Comparisons) -> Fitting:
@@ -177,7 +194,7 @@ def _describe(
     config: FitConfig, comparisons: Comparisons, learned_from: Comparisons, selection: Selection
 ) -> dict[str, Any]:
     """Say what was fitted on what, and how it went."""
-    notes = split_notes(comparisons, selection.held_out)
+    notes = split_notes(comparisons, selection.held_out) + choice_notes(selection.held_out)
     if selection.num_updates == 0:
         notes.append("no update lowered the held-out loss: this is the backbone's similarity")
     return {

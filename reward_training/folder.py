@@ -4,6 +4,7 @@ model.safetensors   every weight in fp32, the backbone's too; its metadata says 
 backbone/           the backbone's open_clip_config.json and tokenizer, no weights
 config.yaml         the settings of the fit; a valid first argument of `reward_training.fit`
 metrics.json        what was measured, and the snapshot's hash
+reliability.png     how often the reward is right where it is how sure
 """
 
 import json
@@ -25,6 +26,7 @@ from reward_training.model import LearnedReward
 
 WEIGHTS_FILE = "model.safetensors"
 METRICS_FILE = "metrics.json"
+RELIABILITY_FILE = "reliability.png"
 _FORMAT = "tastemaker-reward-2"
 """The one key of the weights' metadata: safetensors writes several in a random order."""
 
@@ -46,6 +48,11 @@ def save_reward(
     weights = {name: tensor.cpu().contiguous() for name, tensor in reward.state_dict().items()}
     write_atomically(aside / WEIGHTS_FILE, save(weights, {_FORMAT: canonical_json(about)}))
     dump_yaml(config, aside / "config.yaml")
+    if "calibration" in metrics:
+        # Matplotlib takes a second to import, which opening a reward need not wait for.
+        from reward_training.plots import reliability_png
+
+        write_atomically(aside / RELIABILITY_FILE, reliability_png(metrics["calibration"]))
     write_atomically(aside / METRICS_FILE, json.dumps(metrics, indent=2, allow_nan=False) + "\n")
     aside.rename(folder)
 
@@ -67,6 +74,8 @@ def load_reward(folder: Path, device: str = "cpu") -> LearnedReward:
     )
     for name in [name for name in weights if name.startswith("posterior_")]:
         setattr(reward, name, torch.empty_like(weights[name]))
+    # Folders written before fits were calibrated have no temperature.
+    weights.setdefault("temperature", torch.ones(()))
     try:
         reward.load_state_dict(weights)
     except RuntimeError:

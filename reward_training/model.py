@@ -23,6 +23,7 @@ class LearnedReward(nn.Module):
 
     The raw reward has the units of Bradley-Terry's margin; `reward_mean` and `reward_std` bring
     it to mean 0 and deviation 1, so that rewards of different fits can be compared and summed.
+    `temperature` tells how much too sure the margins are; rewards are not divided by it.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class LearnedReward(nn.Module):
         # How uncertain the reward is; there once it is fitted.
         self.register_buffer("posterior_covariance", None)
         self.register_buffer("posterior_centre", None)
+        self.register_buffer("temperature", torch.ones(()))
         self.name = ""
         self.snapshot = ""
         self.eval()
@@ -105,8 +107,12 @@ class LearnedReward(nn.Module):
 
     @torch.no_grad()
     def probability_a(self, rewards: Float[Tensor, "pairs 2"]) -> Float[Tensor, " pairs"]:
-        """Return the probability that image a is preferred where one is, from raw rewards."""
-        return self.log_probabilities(rewards)[:, :2].softmax(dim=-1)[:, 0]
+        """Return the probability that image a is preferred where one is, from raw rewards.
+
+        It is calibrated once a fit has set the temperature (Guo et al. 2017, Eq. 9).
+        """
+        logits = self.log_probabilities(rewards)[:, :2] / self.get_buffer("temperature")
+        return logits.softmax(dim=-1)[:, 0]
 
     def standardise(self, raw: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
         """Bring raw rewards to the scale of the images that the model was fitted on."""
@@ -116,6 +122,10 @@ class LearnedReward(nn.Module):
         """Store mean and deviation of the raw rewards of the training images."""
         self.get_buffer("reward_mean").copy_(raw.mean())
         self.get_buffer("reward_std").copy_(raw.std(correction=0).clamp_min(1e-6))
+
+    def set_temperature(self, temperature: float) -> None:
+        """Store what the log odds of a preference are divided by, from a calibration."""
+        self.get_buffer("temperature").fill_(temperature)
 
     def set_trained_part(
         self, part: TrainedPart, *, blocks: float = 0.3, rank: int = 8, seed: int = 0

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from reward_training.checkpoint import Look
@@ -24,6 +24,8 @@ class Selection:
     held_out: Comparisons
     margins: Float[Tensor, " pairs"]
     probability_a: Float[Tensor, " pairs"]
+    fold: Int[Tensor, " pairs"]
+    """Number of the fold whose weights these are."""
     curve: list[dict[str, Any]]
     """Per look: update, held_out_loss and train_loss, means over the folds."""
 
@@ -43,6 +45,7 @@ def select(comparisons: Comparisons, folds: list[Fold], looks: list[list[Look]])
         held_out=comparisons.take(torch.cat([fold.held_out for fold in folds])),
         margins=torch.cat([look.margins for look in reached[best]]),
         probability_a=torch.cat([look.probability_a for look in reached[best]]),
+        fold=torch.arange(len(folds)).repeat_interleave(torch.tensor(sizes)),
         curve=curve,
     )
 

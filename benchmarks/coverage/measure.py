@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.coverage.studies import Interval, Study
-from labeling_app.rating_statistics.estimates import wilson_interval
+from data.rating_statistics.estimates import wilson_interval
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from itertools import product
 import numpy as np
 from jaxtyping import Float, Int
 
-from labeling_app.rating_statistics.ceiling import other_choices
-from labeling_app.rating_statistics.outcomes import OutcomeTable, outcome_counts
+from data.rating_statistics.ceiling import other_choices
+from data.rating_statistics.outcomes import OutcomeTable, outcome_counts
 
 Rows = Int[np.ndarray, "rows raters"]
 

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from labeling_app.rating_statistics.estimates import COVERAGE
+from data.rating_statistics.estimates import COVERAGE
 
 NUM_RESAMPLES = 1000
 

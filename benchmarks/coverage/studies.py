@@ -11,13 +11,13 @@ from scipy.special import expit
 from benchmarks.coverage.contest import FIRST, SECOND, Contest, Drawn, draw_contest
 from benchmarks.coverage.panel import Panel
 from benchmarks.coverage.pigeonhole import pigeonhole_interval
+from data.rating_statistics.agreement import agreement
+from data.rating_statistics.ceiling import human_ceiling
+from data.rating_statistics.estimates import wilson_interval
+from data.rating_statistics.outcomes import Outcome, outcome_table
+from data.rating_statistics.side_bias import side_bias
+from data.rating_statistics.win_rates import win_rates
 from data.records import Choice
-from labeling_app.rating_statistics.agreement import agreement
-from labeling_app.rating_statistics.ceiling import human_ceiling
-from labeling_app.rating_statistics.estimates import wilson_interval
-from labeling_app.rating_statistics.outcomes import Outcome, outcome_table
-from labeling_app.rating_statistics.side_bias import side_bias
-from labeling_app.rating_statistics.win_rates import win_rates
 
 Interval = tuple[float | None, float | None]
 Draw = Callable[[np.random.Generator], dict[str, Interval]]

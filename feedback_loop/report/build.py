@@ -30,13 +30,13 @@ def build_report(loop: Loop) -> Path:
 def render(found: Findings) -> str:
     """Return the page: one HTML text that needs no other file."""
     # Matplotlib takes a second to import, which the numbers alone need not wait for.
-    from feedback_loop.report import account, sections
+    from feedback_loop.report import account, reward, sections
 
     parts = [
         headline.figures(found),
         sections.images_section(found),
         sections.alignment_section(found) if found.has_truth else "",
-        sections.reward_section(found),
+        reward.reward_section(found),
         sections.tuning_section(found),
         sections.policies_section(found),
         account.comparisons_section(found),

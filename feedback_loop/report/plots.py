@@ -59,13 +59,14 @@ def _whisker(
 
 
 def dots(groups: Sequence[str], series: Sequence[Series]) -> str:
-    """Draw shares as dots with intervals on one line per group, chance marked at one half."""
+    """Draw shares as dots with intervals, two to a group, with chance marked at one half."""
     with figure(7.6, 0.9 + 0.62 * len(groups)) as (made, (axes,)):
         for place, each in enumerate(series):
             for row, (value, interval) in enumerate(zip(each.values, each.intervals, strict=True)):
                 if value is None:
                     continue
-                height = -row + (0.13 if place == 0 else -0.13)
+                is_first = all(above.values[row] is None for above in series[:place])
+                height = -row + (0.13 if is_first else -0.13)
                 if interval is not None:
                     axes.plot(interval, [height] * 2, color=each.colour, linewidth=2.4, alpha=0.45)
                 axes.plot(value, height, "o", color=each.colour, markersize=7)
@@ -76,7 +77,8 @@ def dots(groups: Sequence[str], series: Sequence[Series]) -> str:
                     textcoords="offset points",
                     va="center",
                 )
-            axes.plot([], [], "o", color=each.colour, label=each.name)
+            if any(value is not None for value in each.values):
+                axes.plot([], [], "o", color=each.colour, label=each.name)
         axes.axvline(0.5, color=RULE, linewidth=0.8, linestyle=(0, (2, 3)))
         axes.set_yticks([-row for row in range(len(groups))], groups)
         axes.tick_params(axis="y", length=0, labelcolor=INK)

@@ -1,16 +1,14 @@
-"""The report's sections on what came out: images, alignment, curves, the reward model."""
+"""The report's sections on what came out: images, alignment, policies, curves."""
 
-from collections.abc import Sequence
 from typing import Any
 
-from data.records import RaterKind
 from feedback_loop.loop import BASE
 from feedback_loop.readable import UNKNOWN, bounds, percent, points
 from feedback_loop.report.findings import Findings
 from feedback_loop.report.grids import chosen_prompts, grid
 from feedback_loop.report.html import card, section, table, text
-from feedback_loop.report.plots import Curve, Series, bars, curves, dots
-from feedback_loop.report.svg import ACCENT, CONTROL, colours_of
+from feedback_loop.report.plots import Curve, Series, bars, curves
+from feedback_loop.report.svg import colours_of
 
 _UNSEEN = "unseen\nprompts"
 
@@ -149,44 +147,3 @@ def tuning_section(found: Findings) -> str:
         f"on, so its rise alone proves nothing{'; the judge decides' if found.has_truth else ''}."
     )
     return section("Tuning", explanation, card(plot))
-
-
-def reward_section(found: Findings) -> str:
-    """Plot how often the reward model orders pairs rightly, beside untouched CLIP similarity."""
-    about = found.summary["reward_model"]
-    if not found.reward_models:
-        return ""
-    groups, rows = [], []
-    if about["measured_by"] == "judge":
-        groups.append(f"seen prompts, by the judge\n{about['held_out_pairs']} pairs")
-        rows.append(about)
-        if about["unseen"]:
-            groups.append(
-                f"unseen prompts, by the judge\n{about['unseen']['held_out_pairs']} pairs"
-            )
-            rows.append(about["unseen"])
-    groups.append(f"{_whose(found)} held-out choices\n{about['choices']['held_out_pairs']} pairs")
-    rows.append(about["choices"])
-    plot = dots(
-        groups,
-        [
-            _accuracies("learned from comparisons", ACCENT, "held_out_accuracy", rows),
-            _accuracies("untouched CLIP", CONTROL, "clip_accuracy", rows),
-        ],
-    )
-    explanation = (
-        "How often the reward puts the better of two images of a prompt first, on pairs that it "
-        "never learned from. The dashed line is chance. Raters' choices carry their own mistakes, "
-        "which no reward can foresee."
-    )
-    return section("The reward model", explanation, card(plot))
-
-
-def _whose(found: Findings) -> str:
-    kinds = [kind.value for kind, counts in found.counts.items() if counts.total]
-    return "simulated raters'" if kinds == [RaterKind.SIMULATED.value] else "raters'"
-
-
-def _accuracies(name: str, colour: str, key: str, rows: Sequence[dict[str, Any]]) -> Series:
-    values = [row[key] for row in rows]
-    return Series(name, colour, values, [row[f"{key}_interval"] for row in rows])

@@ -11,6 +11,7 @@ from data.records import Policy, RaterKind, RewardModel
 from feedback_loop.loop import BASE, Loop
 from feedback_loop.measurements import MeasuredImage
 from feedback_loop.report.curves import read_curves
+from feedback_loop.report.measured_trust import read_trust
 from feedback_loop.stages import seconds_by_stage
 from feedback_loop.statistics import estimate, gain, order_accuracy
 from reward_training.evaluate import Estimate
@@ -44,7 +45,7 @@ def summarise(loop: Loop, measured: Images) -> dict[str, Any]:
     return {
         "seed": loop.config.seed,
         "comparisons": {kind.value: by_kind[kind] for kind in RaterKind},
-        "reward_model": _reward_model(models[-1] if models else None, base),
+        "reward_model": _reward_model(loop, models[-1] if models else None, base),
         "policies": [
             {"name": name, **_policy(images, base, families), "kl": kls[name]}
             for name, images in of_policy.items()
@@ -95,11 +96,12 @@ def _policy(images: Images, base: Images, families: Iterable[str]) -> dict[str, 
     }
 
 
-def _reward_model(model: RewardModel | None, base: Images) -> dict[str, Any]:
+def _reward_model(loop: Loop, model: RewardModel | None, base: Images) -> dict[str, Any]:
     """Say how far the newest reward model can be trusted, beside untouched CLIP similarity.
 
     By the judge where there is one, on pairs of the base's measured images, of which no fit has
-    seen any; `choices` holds what the fit measured on raters' choices that it left out.
+    seen any; `choices` holds what the fit measured on raters' choices that it left out, and `trust`
+    what else it said of itself.
     """
     if model is None:
         return {"held_out_accuracy": None, "held_out_pairs": 0, "clip_accuracy": None}
@@ -108,7 +110,8 @@ def _reward_model(model: RewardModel | None, base: Images) -> dict[str, Any]:
     unseen = _accuracy(_of_split(base, "unseen"))
     measured_by = "judge" if seen else "choices"
     about = {"name": model.name, "snapshot": model.snapshot, "measured_by": measured_by}
-    return about | (seen or choices) | {"unseen": unseen, "choices": choices}
+    trust = read_trust(loop.workspace, model)
+    return about | (seen or choices) | {"unseen": unseen, "choices": choices, "trust": trust}
 
 
 def _accuracy(images: Images) -> dict[str, Any] | None:

@@ -154,6 +154,7 @@ def test_every_tastemaker_command_in_the_readme_exists():
     [
         *(["-m", "feedback_loop", name] for name in COMMANDS),
         ["-m", "reward_training.fit"],
+        ["-m", "reward_training.learning_curve"],
         ["-m", "rl_finetune.run"],
         ["-m", "emoji_world.pretrain"],
         ["-m", "benchmarks.taste"],

@@ -45,6 +45,70 @@ FITTED = {
 }
 
 
+def accuracy(share, pairs=9, **more):
+    interval = [share - 0.1, share + 0.1]
+    return {
+        "pairs": pairs, "prompts": 3, "accuracy": share, "accuracy_interval": interval, **more
+    }  # fmt: skip
+
+
+def calibration(error):
+    bins = [accuracy(0.5, confidence=0.6), accuracy(0.8, confidence=0.9)]
+    return {"error": error, "log_loss": 0.5, "bins": bins}
+
+
+TRUSTED = {
+    "calibration": {
+        "temperature": 1.5,
+        "pairs": 18,
+        "measured_between": "folds",
+        "before": calibration(0.2),
+        "after": calibration(0.1),
+        "error_by_chance": 0.08,
+    },
+    "ceiling": {
+        "person": {
+            "raters": 2,
+            "comparisons": 12,
+            "of_another": 0.75,
+            "of_another_interval": [0.6, 0.9],
+            "of_another_pairs": 6,
+            "of_majority": None,
+            "of_majority_interval": None,
+            "of_majority_pairs": 0,
+            "reward": 0.7,
+            "reward_interval": None,
+        }
+    },
+    "held_out_by": {
+        "family": [accuracy(0.4, name="<colour>"), accuracy(0.9, name="count")],
+        "round": [accuracy(0.8, name=1)],
+        "margin": [accuracy(0.2 * name, name=name, least=0.1, most=0.2) for name in (1, 2, 3, 4)],
+        "rater": [
+            accuracy(0.5, name="0123456789abcdef", rater_kind="person"),
+            accuracy(0.9, name="fedcba9876543210", rater_kind="simulated"),
+        ],
+    },
+}
+CURVE = {
+    "by_rater_kind": {"simulated": 40},
+    "points": [
+        {
+            "comparisons": size,
+            "held_out_accuracy": 0.5 + size / 100,
+            "held_out_accuracy_interval": None,
+        }
+        for size in (10, 20, 35)
+    ],
+    "held_out_pairs": 18,
+    "saturation": None,
+    "more": 100,
+    "gain_of_more": None,
+    "gain_of_more_interval": None,
+    "unknown": "a curve needs 4 numbers of comparisons, and there are 3",
+}
+
+
 def paint(light, size=16):
     file = io.BytesIO()
     PIL.Image.new("RGB", (size, size), (light, 0, 0)).save(file, "PNG")
@@ -229,6 +293,25 @@ def test_the_page_says_simulated_and_shows_no_markup_of_others(finished):
     assert "simulated raters" in text
     assert "$" not in re.sub(r"<style>.*?</style>", "", text, flags=re.DOTALL)
     assert "None" not in " ".join(Page(text).texts)
+
+
+def test_how_far_to_trust_the_reward_is_shown_where_it_was_measured(finished):
+    folder = finished.workspace.rewards / "round-2"
+    folder.mkdir()
+    (folder / "metrics.json").write_text(json.dumps(FITTED | TRUSTED))
+    (folder / "learning_curve.json").write_text(json.dumps(CURVE))
+    page = Page(build_report(finished).read_text(encoding="utf-8"))
+    assert page.open == []
+    said = " ".join(" ".join(page.texts).split())
+    assert "Human ceiling: one tells another's choice in 75.0%" in said
+    assert "Calibration error 20.0%, with temperature 1.50 10.0%" in said
+    assert said.index("<colour>") < said.index("count 9 3"), "the least accurate family first"
+    assert "01234567 person" in said
+    assert "By round" not in said, "a single round divides nothing"
+    assert "cannot be told: a curve needs 4" in said
+    assert "None" not in said
+    summary = json.loads((finished.workspace.report / "summary.json").read_text())
+    assert summary["reward_model"]["trust"] == TRUSTED | {"learning_curve": CURVE}
 
 
 def test_the_same_measurements_give_the_same_page(finished):

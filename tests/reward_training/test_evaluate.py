@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from reward_training.evaluate import (
-    calibration_error,
     clustered_estimate,
     hits,
     tie_aware_hits,
@@ -52,16 +51,6 @@ def test_one_prompt_has_no_interval():
     estimate = clustered_estimate(np.ones(5), np.zeros(5, int), np.random.default_rng(0))
     assert estimate.value == 1
     assert estimate.interval is None
-
-
-def test_calibration_error_is_small_for_honest_probabilities_and_large_for_boasts():
-    generator = np.random.default_rng(0)
-    probability = generator.uniform(0, 1, 20_000)
-    outcome = (generator.random(20_000) >= probability).astype(int)
-    assert calibration_error(probability, outcome) < 0.02
-    boast = np.where(probability > 0.5, 0.999, 0.001)
-    assert calibration_error(boast, outcome) == pytest.approx(0.25, abs=0.02)
-    assert calibration_error(1 - boast, 1 - outcome) == calibration_error(boast, outcome)
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -53,6 +53,8 @@ def test_a_workspace_is_fitted_and_fitted_again_at_once(
     assert status == 0
     assert "40 simulated" in out
     assert "untouched CLIP similarity" in out
+    assert "human ceiling: not known" in out
+    assert "calibration: error" in out
     assert str(workspace.rewards / "mine") in out
     assert command(*arguments)[:2] == (0, out)
 

@@ -5,10 +5,12 @@ import torch
 
 import reward_training
 from data.errors import ImageError, RewardError
-from data.records import Choice
+from data.records import Aspect, Choice
 from data.snapshot import take_snapshot
 from reward_training.config import ModelConfig
+from reward_training.dataset import Comparisons, read_images
 from reward_training.fitting import fit, fit_in_workspace
+from reward_training.metrics import choice_notes, measured_rows
 from reward_training.training import Fitting
 
 
@@ -45,9 +47,6 @@ def test_every_kind_of_model_is_fitted_saved_and_opened(quick_config, snapshot, 
 def test_standardised_rewards_of_the_training_images(quick_config, workspace, snapshot, tmp_path):
     result = fit(quick_config, snapshot, out=tmp_path / "reward")
     reward = reward_training.load(result.path)
-    from reward_training.config import Aspect
-    from reward_training.dataset import Comparisons, read_images
-
     comparisons = Comparisons.from_snapshot(snapshot, Aspect.OVERALL)
     images, prompts = comparisons.pictures()
     pixels = torch.stack(list(read_images(snapshot, comparisons.images)))[images]
@@ -77,6 +76,12 @@ def test_cross_validation_holds_every_prompt_out_once(quick_config, snapshot, tm
     assert metrics["held_out_prompts"] == 20
     assert metrics["held_out_pairs"] + metrics["held_out_ties"] == 200
     assert metrics["notes"] == []
+    for groups in metrics["held_out_by"].values():
+        assert sum(group["pairs"] for group in groups) == metrics["held_out_pairs"]
+    assert metrics["calibration"]["measured_between"] == "folds"
+    assert metrics["ceiling"] == {"person": None, "simulated": None}
+    loaded = reward_training.load(tmp_path / "r")
+    assert loaded.get_buffer("temperature") == pytest.approx(metrics["calibration"]["temperature"])
 
 
 def test_a_fit_interrupted_in_its_refit_ends_in_the_same_bits(
@@ -111,6 +116,7 @@ def test_fitting_again_changes_nothing_and_other_comparisons_are_refused(
     assert fit_in_workspace(quick_config, workspace, round=3) == first
     assert (first.path / "model.safetensors").stat() == written
     (record,) = workspace.store().reward_models()
+    assert set(first.metrics["held_out_by"]) - set(record.metrics["held_out_by"]) == {"rater"}
     assert (record.name, record.path, record.round) == ("quick", "rewards/quick", 3)
     assert record.snapshot == first.snapshot
     workspace.store().undo(workspace.store().raters()[0].rater_id, "undo")
@@ -166,3 +172,15 @@ def test_excluded_raters_must_have_compared(quick_config, snapshot, tmp_path):
     everybody = replace(quick_config, exclude_raters=(rater,))
     with pytest.raises(RewardError, match="no comparisons"):
         fit(everybody, snapshot, out=tmp_path / "reward")
+
+
+def test_what_is_measured_is_of_pairs_that_chance_chose(snapshot):
+    comparisons = Comparisons.from_snapshot(snapshot, Aspect.OVERALL)
+    half = torch.arange(len(comparisons)) % 2 == 0
+    some = replace(comparisons, by_chance=half)
+    assert torch.equal(measured_rows(some), half.nonzero().squeeze(1))
+    assert "whose pairs chance chose" in choice_notes(some)[0]
+    none = replace(comparisons, by_chance=torch.zeros_like(half))
+    assert torch.equal(measured_rows(none), torch.arange(len(none)))
+    assert "say too little" in choice_notes(none)[0]
+    assert choice_notes(comparisons) == []

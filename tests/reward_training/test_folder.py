@@ -3,6 +3,7 @@ import shutil
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 import reward_training
@@ -41,6 +42,22 @@ def test_a_reward_comes_back_bit_for_bit(reward, folder):
     assert (opened.name, opened.snapshot) == (reward.name, reward.snapshot)
     assert (opened.head_kind, opened.ties) == (reward.head_kind, reward.ties)
     assert not any(parameter.requires_grad for parameter in opened.parameters())
+
+
+def test_a_temperature_comes_back_and_older_folders_have_none(reward, quick_config, tmp_path):
+    margins = torch.tensor([[1.0, 0.0], [0.0, 3.0]])
+    uncalibrated = reward.probability_a(margins)
+    reward.set_temperature(2.5)
+    save_reward(tmp_path / "planted", reward, quick_config, {})
+    path = tmp_path / "planted" / "model.safetensors"
+    opened = load_reward(path.parent)
+    assert torch.equal(opened.probability_a(margins), reward.probability_a(margins))
+    assert not torch.equal(opened.probability_a(margins), uncalibrated)
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+    weights = {name: w for name, w in load_file(path).items() if name != "temperature"}
+    save_file(weights, path, metadata)
+    assert torch.equal(load_reward(path.parent).probability_a(margins), uncalibrated)
 
 
 def test_the_folder_needs_nothing_beside_it(folder, tmp_path):

@@ -46,4 +46,5 @@ def test_margins_stay_with_the_comparisons_that_they_are_of(snapshot, two_folds)
     rows = torch.tensor([3, 0, 2, 1])
     assert torch.equal(chosen.held_out.image_a, comparisons.image_a[rows])
     assert chosen.margins.tolist() == [0, 0, 1, 2]
+    assert chosen.fold.tolist() == [0, 1, 1, 1]
     assert torch.equal(chosen.probability_a, torch.sigmoid(chosen.margins))

@@ -20,11 +20,12 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from labeling_app.rating_statistics.davidson import Fit, Square, Theta
-from labeling_app.rating_statistics.estimates import quantile
+from data.rating_statistics.davidson import Fit, Square, Theta
+from data.rating_statistics.estimates import quantile
 
 Cluster = Int[np.ndarray, " comparisons"]
-Moves = Float[np.ndarray, "clusters theta"]
+Moves = Float[np.ndarray, "_ theta"]
+"""One row per cluster; ways may have different numbers of them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from labeling_app.rating_statistics.davidson import design_of, fit
-from labeling_app.rating_statistics.two_way import TwoWay
+from data.rating_statistics.davidson import design_of, fit
+from data.rating_statistics.two_way import TwoWay
 
 NUM = 240
 RATERS = np.arange(NUM) % 4

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from labeling_app.rating_statistics.rater_quality import TOO_FAST_MS, rater_quality
-from labeling_app.rating_statistics.verdict import Thresholds, verdict
+from data.rating_statistics.rater_quality import TOO_FAST_MS, rater_quality
+from data.rating_statistics.verdict import Thresholds, verdict
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from data.rating_statistics.ceiling import other_choices
+from data.rating_statistics.estimates import Estimate, share_of
+from data.rating_statistics.outcomes import Outcome, outcome_of, outcome_table
+from data.rating_statistics.side_bias import SIDES
 from data.records import Choice, Comparison, Pair
-from labeling_app.rating_statistics.ceiling import other_choices
-from labeling_app.rating_statistics.estimates import Estimate, share_of
-from labeling_app.rating_statistics.outcomes import Outcome, outcome_of, outcome_table
-from labeling_app.rating_statistics.side_bias import SIDES
 
 TOO_FAST_MS = 700
 """Below it nobody has looked at both images: two glances of about 200 ms, a choice and a key."""

@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import check_grad
 from scipy.special import softmax
 
-from labeling_app.rating_statistics.davidson import (
+from data.rating_statistics.davidson import (
     curvatures,
     design_of,
     fit,

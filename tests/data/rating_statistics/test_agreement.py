@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from labeling_app.rating_statistics.agreement import (
+from data.rating_statistics.agreement import (
     agreement,
     krippendorff_alpha,
     observed_agreement,
 )
-from labeling_app.rating_statistics.outcomes import MISSING, OutcomeTable, outcome_counts
+from data.rating_statistics.outcomes import MISSING, OutcomeTable, outcome_counts
 
 GAP = MISSING
 

@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import ndtr
 
-from labeling_app.rating_statistics.estimates import Estimate, quantile
-from labeling_app.rating_statistics.outcomes import OutcomeTable, outcome_counts
+from data.rating_statistics.estimates import Estimate, quantile
+from data.rating_statistics.outcomes import OutcomeTable, outcome_counts
 
 NUM_RESAMPLES = 2000
 
@@ -54,7 +54,8 @@ def agreement(table: OutcomeTable, generator: np.random.Generator) -> Agreement:
 def krippendorff_alpha(counts: Int[np.ndarray, "pairs values"]) -> float | None:
     """Return nominal alpha from how often each value was given; None where it is undefined."""
     disagreement, totals = _parts(counts)
-    return _defined(_alpha(disagreement.sum(), totals.sum(axis=0)))
+    alpha = float(_alpha(disagreement.sum(keepdims=True), totals.sum(axis=0, keepdims=True))[0])
+    return alpha if np.isfinite(alpha) else None
 
 
 def observed_agreement(counts: Int[np.ndarray, "pairs values"]) -> float | None:
@@ -73,8 +74,8 @@ def _parts(
 
 
 def _alpha(
-    disagreement: Float[np.ndarray, "*draws"], totals: Float[np.ndarray, "*draws values"]
-) -> Float[np.ndarray, "*draws"]:
+    disagreement: Float[np.ndarray, " draws"], totals: Float[np.ndarray, "draws values"]
+) -> Float[np.ndarray, " draws"]:
     """Return 1 - D_o / D_e, not a number where all values are equal."""
     num = totals.sum(axis=-1)
     expected = num**2 - np.square(totals).sum(axis=-1)
@@ -109,7 +110,3 @@ def _estimate(value: float | None, draws: Float[np.ndarray, " draws"], num: int)
     tail = float(ndtr(-np.sqrt(num / (num - 1)) * quantile(num)))
     low, high = np.quantile(known, [tail, 1 - tail])
     return Estimate(value, float(low), float(high), num)
-
-
-def _defined(value: Float[np.ndarray, ""]) -> float | None:
-    return float(value) if np.isfinite(value) else None

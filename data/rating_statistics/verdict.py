@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from labeling_app.rating_statistics.estimates import Estimate
-from labeling_app.rating_statistics.rater_quality import RaterQuality
+from data.rating_statistics.estimates import Estimate
+from data.rating_statistics.rater_quality import RaterQuality
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,10 +10,10 @@ from benchmarks.coverage.contest import FIRST, SECOND, Contest, draw_contest
 from benchmarks.coverage.measure import measure_coverage
 from benchmarks.coverage.panel import Panel
 from benchmarks.coverage.studies import alpha_study, ceiling_study, contest_study, side_study
-from labeling_app.rating_statistics.agreement import krippendorff_alpha
-from labeling_app.rating_statistics.outcomes import outcome_counts
-from labeling_app.rating_statistics.side_bias import side_bias
-from labeling_app.rating_statistics.win_rates import win_rates
+from data.rating_statistics.agreement import krippendorff_alpha
+from data.rating_statistics.outcomes import outcome_counts
+from data.rating_statistics.side_bias import side_bias
+from data.rating_statistics.win_rates import win_rates
 
 
 def test_the_interval_of_alpha_covers():

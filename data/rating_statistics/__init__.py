@@ -3,6 +3,5 @@
 Pure functions of current comparisons of one aspect (`data.records`), as a store lists them; the
 caller chooses the kind of rater, because simulated raters never count as people. 95 % intervals
 are for other raters, prompts or pairs than those seen; how often they hold the truth is measured
-by `python -m benchmarks.coverage`. The folder is not called `statistics`: Streamlit puts the app's
-folder first on the path, where it would hide Python's own.
+by `python -m benchmarks.coverage`. The labelling app and reward models stand on them alike.
 """

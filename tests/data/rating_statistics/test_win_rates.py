@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from data.records import Aspect
-from labeling_app.rating_statistics.win_rates import (
+from data.rating_statistics.win_rates import (
     win_probability,
     win_rates,
     win_rates_by_aspect,
 )
+from data.records import Aspect
 
 NO_PRIOR = 1e4
 

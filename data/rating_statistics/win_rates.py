@@ -11,8 +11,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import expit, logit, softmax
 
-from data.records import Aspect, Choice, Comparison, Pair
-from labeling_app.rating_statistics.davidson import (
+from data.rating_statistics.davidson import (
     LEFT,
     PRIOR_SD,
     RIGHT,
@@ -23,9 +22,10 @@ from labeling_app.rating_statistics.davidson import (
     design_of,
     fit,
 )
-from labeling_app.rating_statistics.estimates import Estimate
-from labeling_app.rating_statistics.outcomes import numbered, of_aspect, outcome_of
-from labeling_app.rating_statistics.two_way import TwoWay
+from data.rating_statistics.estimates import Estimate
+from data.rating_statistics.outcomes import numbered, of_aspect, outcome_of
+from data.rating_statistics.two_way import TwoWay
+from data.records import Aspect, Choice, Comparison, Pair
 
 _SEEN = {Choice.LEFT: LEFT, Choice.RIGHT: RIGHT, Choice.TIE: TIE}
 

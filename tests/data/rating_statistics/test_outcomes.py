@@ -2,8 +2,7 @@
 
 import pytest
 
-from data.records import Aspect
-from labeling_app.rating_statistics.outcomes import (
+from data.rating_statistics.outcomes import (
     MISSING,
     Outcome,
     of_aspect,
@@ -11,6 +10,7 @@ from labeling_app.rating_statistics.outcomes import (
     outcome_of,
     outcome_table,
 )
+from data.records import Aspect
 
 
 @pytest.mark.parametrize("is_a_left", [True, False])

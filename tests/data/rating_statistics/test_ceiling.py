@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from labeling_app.rating_statistics.ceiling import human_ceiling
-from labeling_app.rating_statistics.outcomes import MISSING, Outcome, OutcomeTable
+from data.rating_statistics.ceiling import human_ceiling
+from data.rating_statistics.outcomes import MISSING, Outcome, OutcomeTable
 
 A, B, TIE, BOTH_BAD = Outcome
 GAP = MISSING

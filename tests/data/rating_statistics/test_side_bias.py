@@ -2,7 +2,7 @@
 
 import pytest
 
-from labeling_app.rating_statistics.side_bias import side_bias
+from data.rating_statistics.side_bias import side_bias
 
 
 def test_the_bias_is_the_share_of_left_less_one_half(new_pair, new_comparison):

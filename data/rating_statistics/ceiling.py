@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from labeling_app.rating_statistics.estimates import Estimate, clustered_share
-from labeling_app.rating_statistics.outcomes import DECIDED, OutcomeTable, outcome_counts
+from data.rating_statistics.estimates import Estimate, clustered_share
+from data.rating_statistics.outcomes import DECIDED, OutcomeTable, outcome_counts
 
 Hits = Float[np.ndarray, "pairs raters"]
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from data.rating_statistics.estimates import Estimate, clustered_share, share_of
+from data.rating_statistics.outcomes import numbered
 from data.records import Choice, Comparison
-from labeling_app.rating_statistics.estimates import Estimate, clustered_share, share_of
-from labeling_app.rating_statistics.outcomes import numbered
 
 SIDES = (Choice.LEFT, Choice.RIGHT)
 """Choices that are decided."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from labeling_app.rating_statistics.estimates import clustered_share, share_of, wilson_interval
+from data.rating_statistics.estimates import clustered_share, share_of, wilson_interval
 
 
 @pytest.mark.parametrize(("hits", "num"), [(0, 5), (5, 5), (3, 7), (40, 100)])

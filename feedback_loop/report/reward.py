@@ -1,0 +1,66 @@
+"""The report's section on the reward model: how often it is right, and how far to trust it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from data.records import RaterKind
+from feedback_loop.report.findings import Findings
+from feedback_loop.report.html import card, section
+from feedback_loop.report.plots import Series, dots
+from feedback_loop.report.svg import ACCENT, CONTROL, INK
+from feedback_loop.report.trust import ceiling_sentences, trust_cards
+
+_WHOSE = {"person": "several people", "simulated": "several simulated raters"}
+
+
+def reward_section(found: Findings) -> str:
+    """Plot how often the reward model orders pairs rightly, and show how far to trust it."""
+    about = found.summary["reward_model"]
+    if not found.reward_models:
+        return ""
+    groups, rows = [], []
+    if about["measured_by"] == "judge":
+        groups.append(f"seen prompts, by the judge\n{about['held_out_pairs']} pairs")
+        rows.append(about)
+        if about["unseen"]:
+            groups.append(
+                f"unseen prompts, by the judge\n{about['unseen']['held_out_pairs']} pairs"
+            )
+            rows.append(about["unseen"])
+    groups.append(f"{_whose(found)} held-out choices\n{about['choices']['held_out_pairs']} pairs")
+    rows.append(about["choices"])
+    for kind, ceiling in (about["trust"]["ceiling"] or {}).items():
+        if ceiling is not None:
+            whose = _WHOSE.get(kind, f"several {kind} raters")
+            groups.append(f"{whose} decided\n{ceiling['comparisons']} choices")
+            rows.append(_as_row(ceiling))
+    plot = dots(
+        groups,
+        [
+            _accuracies("learned from comparisons", ACCENT, "held_out_accuracy", rows),
+            _accuracies("untouched CLIP", CONTROL, "clip_accuracy", rows),
+            _accuracies("another rater", INK, "of_another", rows),
+        ],
+    )
+    explanation = (
+        "How often the reward puts the better of two images of a prompt first, on pairs that it "
+        "never learned from. The dashed line is chance. Raters' choices carry their own mistakes, "
+        f"which no reward can foresee. {ceiling_sentences(about['trust'])}"
+    )
+    return section("The reward model", explanation, card(plot), *trust_cards(about["trust"]))
+
+
+def _whose(found: Findings) -> str:
+    kinds = [kind.value for kind, counts in found.counts.items() if counts.total]
+    return "simulated raters'" if kinds == [RaterKind.SIMULATED.value] else "raters'"
+
+
+def _accuracies(name: str, colour: str, key: str, rows: Sequence[dict[str, Any]]) -> Series:
+    values = [row.get(key) for row in rows]
+    return Series(name, colour, values, [row.get(f"{key}_interval") for row in rows])
+
+
+def _as_row(ceiling: dict[str, Any]) -> dict[str, Any]:
+    """Give the reward's accuracy on a ceiling's comparisons the name it has elsewhere."""
+    accuracy, interval = ceiling["reward"], ceiling["reward_interval"]
+    return ceiling | {"held_out_accuracy": accuracy, "held_out_accuracy_interval": interval}

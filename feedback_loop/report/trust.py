@@ -1,0 +1,109 @@
+"""How far the newest reward model can be trusted: calibration, breakdown, learning curve."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from feedback_loop.readable import bounds, percent
+from feedback_loop.report.html import card, table, text
+from feedback_loop.report.svg import ACCENT, CONTROL, INK, RULE, as_svg, figure
+from reward_training.plots import (
+    Palette,
+    draw_learning_curve,
+    draw_margin_quarters,
+    draw_reliability,
+)
+from reward_training.trust_words import calibration_words, ceiling_words, curve_words
+
+_MOST_ROWS = 8
+_PALETTE = Palette(accent=ACCENT, control=CONTROL, ink=INK, rule=RULE)
+_HEADS = {"family": "By family", "margin": "By how sure it is", "round": "By round"}
+_QUARTERS = ("least sure", "less sure", "surer", "surest")
+
+
+def trust_cards(trust: dict[str, Any]) -> list[str]:
+    """Return the cards that there are numbers for."""
+    cards = []
+    if trust["calibration"] is not None:
+        cards.append(_calibration_card(trust["calibration"], trust["held_out_by"]["margin"]))
+    if trust["held_out_by"] is not None:
+        cards.append(_breakdown_card(trust["held_out_by"]))
+    if trust["learning_curve"] is not None:
+        cards.append(_curve_card(trust["learning_curve"]))
+    return cards
+
+
+def ceiling_sentences(trust: dict[str, Any]) -> str:
+    """Say what can be expected of any reward at most, or that it is not known."""
+    if trust["ceiling"] is None:
+        return ""
+    said = [f"{words[0].upper()}{words[1:]}." for words in ceiling_words(trust["ceiling"])]
+    return " ".join(map(text, said))
+
+
+def _calibration_card(calibration: dict[str, Any], quarters: Sequence[dict[str, Any]]) -> str:
+    with figure(7.6, 3.2, columns=2) as (made, (left, right)):
+        draw_reliability(left, calibration, _PALETTE)
+        draw_margin_quarters(right, quarters, _PALETTE)
+        plot = as_svg(made, "How often the reward is right where it is how sure")
+    words = (
+        f"Calibration {calibration_words(calibration)}. The temperature is measured between "
+        f"{calibration.get('measured_between', 'prompts')}: on pairs that it was not fitted on."
+        if calibration["after"] is not None
+        else f"Calibration {calibration_words(calibration)}."
+    )
+    return card(f"<h3>Does it know when it is right?</h3><p>{text(words)}</p>{plot}")
+
+
+def _breakdown_card(groups: dict[str, Any]) -> str:
+    rows: list[list[str]] = []
+    for key, head in _HEADS.items():
+        rows += _rows(head, [(_name(key, each), each) for each in groups[key]], key)
+    raters = [(_rater(each), each) for each in groups.get("rater", [])]
+    rows += _rows("By rater", raters, "rater")
+    if not rows:
+        return ""
+    listed = table(["held-out choices", "pairs", "prompts", "ordered rightly"], rows)
+    return card(f"<h3>Where is it right?</h3>{listed}")
+
+
+def _rows(head: str, groups: Sequence[tuple[str, dict[str, Any]]], key: str) -> list[list[str]]:
+    """Return the rows of one way to divide the pairs; none where that divides nothing."""
+    if len(groups) < 2:
+        return []
+    left_out = 0
+    if key in ("family", "rater"):
+        groups = sorted(groups, key=lambda group: group[1]["accuracy"])
+        left_out = max(0, len(groups) - _MOST_ROWS)
+    shown = groups[: len(groups) - left_out]
+    rows = [[f"<b>{head}</b>", "", "", ""], *(_row(name, each) for name, each in shown)]
+    if left_out:
+        rows.append([f"<small>and {left_out} more, none of them less</small>", "", "", ""])
+    return rows
+
+
+def _row(name: str, group: dict[str, Any]) -> list[str]:
+    interval = bounds(group["accuracy_interval"], 100)
+    accuracy = f"{percent(group['accuracy'])}<small>{interval}</small>"
+    return [name, str(group["pairs"]), str(group["prompts"]), accuracy]
+
+
+def _name(key: str, group: dict[str, Any]) -> str:
+    if key == "margin":
+        return f"{_QUARTERS[group['name'] - 1]} quarter"
+    if key == "round":
+        return f"round {group['name']}"
+    return text(group["name"] or "of no family")
+
+
+def _rater(group: dict[str, Any]) -> str:
+    pill = ' <span class="pill">simulated</span>' if group["rater_kind"] == "simulated" else ""
+    return f"<code>{text(group['name'][:8])}</code> {text(group['rater_kind'])}{pill}"
+
+
+def _curve_card(curve: dict[str, Any]) -> str:
+    with figure(7.6, 2.8) as (made, (axes,)):
+        draw_learning_curve(axes, curve, _PALETTE)
+        plot = as_svg(made, "Held-out accuracy by number of comparisons")
+    words = curve_words(curve)
+    said = text(f"{words[0].upper()}{words[1:]}.")
+    return card(f"<h3>What would more comparisons be worth?</h3><p>{said}</p>{plot}")
