@@ -115,9 +115,14 @@ class Snapshot:
         """List the rows, in the order of their comparison ids."""
         return list(self.verified_rows)
 
+    @property
+    def workspace(self) -> Workspace:
+        """The workspace that the snapshot lies in."""
+        return Workspace(self.path.resolve().parents[1])
+
     def image_bytes(self, sha256: str) -> bytes:
         """Return an image's original bytes from the workspace that the snapshot lies in."""
-        return Workspace(self.path.resolve().parents[1]).read_image(sha256)
+        return self.workspace.read_image(sha256)
 
 
 def take_snapshot(
