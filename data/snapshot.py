@@ -5,9 +5,11 @@ same comparisons are the same snapshot, whenever and wherever it is taken.
 """
 
 import dataclasses
+import hashlib
 import json
 import secrets
 import shutil
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,12 +21,14 @@ import pyarrow
 import pyarrow.parquet
 
 from data.errors import SnapshotMismatch, StoreError, WorkspaceError
-from data.files import digest, write_atomically
+from data.files import DIGEST_DIGITS, canonical_json, write_atomically
 from data.records import Aspect, RaterKind, Split, utc_now
 from data.workspace import Workspace
 
 _ROWS_FILE = "comparisons.parquet"
 _MANIFEST_FILE = "manifest.json"
+_PART = 1024
+"""Rows that are read together."""
 
 _QUERY = """
     SELECT comparison_id, pair_id, now.round, pairs.prompt_id, prompts.text AS prompt, family,
@@ -192,16 +196,23 @@ def _as_parquet(rows: Sequence[SnapshotRow]) -> bytes:
 
 def _read_rows(path: Path) -> tuple[SnapshotRow, ...]:
     table = pyarrow.parquet.read_table(pyarrow.BufferReader(path.read_bytes()))
-    return tuple(_row(values) for values in table.to_pylist())
+    return tuple(_row(values) for part in table.to_batches(_PART) for values in part.to_pylist())
 
 
 def _row(values: dict[str, Any]) -> SnapshotRow:
+    """Make a row; of what rows repeat, such as prompts, one copy is in memory."""
     kind, aspect = RaterKind(values["rater_kind"]), Aspect(values["aspect"])
-    return SnapshotRow(**{**values, "rater_kind": kind, "aspect": aspect})
+    shared = {name: sys.intern(each) for name, each in values.items() if isinstance(each, str)}
+    return SnapshotRow(**{**values, **shared, "rater_kind": kind, "aspect": aspect})
 
 
 def _hash_of(rows: Sequence[SnapshotRow]) -> str:
-    return digest(sorted(rows, key=lambda row: row.comparison_id))
+    """Return `digest` of the sorted rows, without all of their JSON in memory at once."""
+    digester = hashlib.sha256(b"[")
+    for number, row in enumerate(sorted(rows, key=lambda row: row.comparison_id)):
+        digester.update(b"," * bool(number) + canonical_json(row).encode())
+    digester.update(b"]")
+    return digester.hexdigest()[:DIGEST_DIGITS]
 
 
 def _count(rows: Sequence[SnapshotRow]) -> dict[RaterKind, dict[str, int]]:

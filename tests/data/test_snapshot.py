@@ -6,6 +6,7 @@ import pyarrow.parquet
 import pytest
 
 from data.errors import ImageError, SnapshotMismatch, TastemakerError, WorkspaceError
+from data.files import digest
 from data.records import Choice, Comparison, Rater, RaterKind
 from data.snapshot import Snapshot, take_snapshot
 from data.store import Store
@@ -58,6 +59,7 @@ def test_the_same_comparisons_are_the_same_folder(compared: Store, workspace: Wo
     assert {f: f.stat().st_mtime_ns for f in first.path.iterdir()} == files
     assert first.path == workspace.snapshots / first.hash
     assert list(workspace.snapshots.iterdir()) == [first.path]
+    assert first.hash == digest(sorted(first.rows(), key=lambda row: row.comparison_id))
 
 
 def test_reading_gives_what_was_taken(compared: Store, workspace: Workspace):
