@@ -9,6 +9,7 @@ import secrets
 import time
 from pathlib import Path
 
+DIGEST_DIGITS = 16
 _ASIDE = ".tmp"
 _HOUR = 3600
 
@@ -80,7 +81,7 @@ def canonical_json(value: object) -> str:
 
 def digest(value: object) -> str:
     """Return 16 hex digits of SHA-256 over the canonical JSON of `value`."""
-    return sha256_of(canonical_json(value).encode())[:16]
+    return sha256_of(canonical_json(value).encode())[:DIGEST_DIGITS]
 
 
 def _as_json(value: object) -> object:

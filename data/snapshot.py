@@ -5,9 +5,11 @@ same comparisons are the same snapshot, whenever and wherever it is taken.
 """
 
 import dataclasses
+import hashlib
 import json
 import secrets
 import shutil
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,12 +21,14 @@ import pyarrow
 import pyarrow.parquet
 
 from data.errors import SnapshotMismatch, StoreError, WorkspaceError
-from data.files import digest, write_atomically
+from data.files import DIGEST_DIGITS, canonical_json, write_atomically
 from data.records import Aspect, ChosenBy, RaterKind, Split, utc_now
 from data.workspace import Workspace
 
 _ROWS_FILE = "comparisons.parquet"
 _MANIFEST_FILE = "manifest.json"
+_PART = 1024
+"""Rows that are read together."""
 
 _QUERY = """
     SELECT comparison_id, pair_id, now.round, pairs.prompt_id, prompts.text AS prompt, family,
@@ -119,9 +123,14 @@ class Snapshot:
         """List the rows, in the order of their comparison ids."""
         return list(self.verified_rows)
 
+    @property
+    def workspace(self) -> Workspace:
+        """The workspace that the snapshot lies in."""
+        return Workspace(self.path.resolve().parents[1])
+
     def image_bytes(self, sha256: str) -> bytes:
         """Return an image's original bytes from the workspace that the snapshot lies in."""
-        return Workspace(self.path.resolve().parents[1]).read_image(sha256)
+        return self.workspace.read_image(sha256)
 
 
 def take_snapshot(
@@ -195,23 +204,29 @@ def _as_parquet(rows: Sequence[SnapshotRow]) -> bytes:
 
 def _read_rows(path: Path) -> tuple[SnapshotRow, ...]:
     table = pyarrow.parquet.read_table(pyarrow.BufferReader(path.read_bytes()))
-    return tuple(_row(values) for values in table.to_pylist())
+    return tuple(_row(values) for part in table.to_batches(_PART) for values in part.to_pylist())
 
 
 def _row(values: dict[str, Any]) -> SnapshotRow:
+    """Make a row; of what rows repeat, such as prompts, one copy is in memory."""
     kinds = {"rater_kind": RaterKind, "aspect": Aspect, "chosen_by": ChosenBy}
     # Snapshots that were taken before pairs could be chosen have fewer columns.
     known = {name: kind(values[name]) for name, kind in kinds.items() if name in values}
-    return SnapshotRow(**values | known)
+    shared = {name: sys.intern(each) for name, each in values.items() if isinstance(each, str)}
+    return SnapshotRow(**{**values, **shared, **known})
 
 
 def _hash_of(rows: Sequence[SnapshotRow]) -> str:
-    """Hash the rows; those of pairs that chance chose have the hash that they always had."""
-    ordered = sorted(rows, key=lambda row: row.comparison_id)
-    return digest([_told(row) for row in ordered])
+    """Return `digest` of the sorted rows, without all of their JSON in memory at once."""
+    digester = hashlib.sha256(b"[")
+    for number, row in enumerate(sorted(rows, key=lambda row: row.comparison_id)):
+        digester.update(b"," * bool(number) + canonical_json(_told(row)).encode())
+    digester.update(b"]")
+    return digester.hexdigest()[:DIGEST_DIGITS]
 
 
 def _told(row: SnapshotRow) -> dict[str, Any]:
+    """Leave out how chance chose, which old rows do not say: they keep their hash."""
     told = {field.name: getattr(row, field.name) for field in dataclasses.fields(row)}
     if row.chosen_by is ChosenBy.CHANCE:
         del told["chosen_by"], told["propensity"]

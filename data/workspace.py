@@ -77,6 +77,11 @@ class Workspace:
         return self.root / "snapshots"
 
     @property
+    def features(self) -> Path:
+        """What frozen towers made of images and prompts; may be deleted, and is computed again."""
+        return self.root / "features"
+
+    @property
     def rewards(self) -> Path:
         """Reward models, by name."""
         return self.root / "rewards"

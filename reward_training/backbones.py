@@ -1,6 +1,10 @@
 """Opens a backbone by what the command line calls it, or by the folder that describes it."""
 
+import hashlib
+from importlib.metadata import version
 from pathlib import Path
+
+import torch
 
 from data.errors import RewardError
 from data.files import digest, sha256_of
@@ -14,6 +18,8 @@ _FORMS = (
     f"{transformers_backbone.CONFIG_FILE} (transformers' CLIP or SigLIP), one of open_clip's own "
     f"such as ViT-B-32/laion2b_s34b_b79k, or {HUB}ORGANISATION/NAME of the hub"
 )
+
+_LIBRARIES = ("torch", "open_clip_torch", "transformers", "pillow")
 
 
 def open_backbone(source: str) -> Backbone:
@@ -47,3 +53,29 @@ def digest_of_source(source: str) -> str:
         return digest(source)
     files = sorted(path for path in Path(source).iterdir() if path.is_file())
     return digest([[path.name, sha256_of(path)] for path in files])
+
+
+def digest_of_towers(backbone: Backbone, source: str, device: torch.device) -> str:
+    """Return a digest of all that decides the features' bits, of an untrained backbone.
+
+    The weights are in it because a name, such as one of the hub, does not say which they are.
+    """
+    processor = torch.backends.cpu.get_cpu_capability() if device.type == "cpu" else ""
+    return digest(
+        {
+            "source": digest_of_source(source),
+            "weights": _digest_of_weights(backbone),
+            "preprocessing": backbone.preprocess,
+            "device": [device.type, processor],
+            "libraries": {name: version(name) for name in _LIBRARIES},
+        }
+    )
+
+
+def _digest_of_weights(backbone: Backbone) -> str:
+    """Return a digest of names, types, shapes and bytes."""
+    digester = hashlib.sha256()
+    for name, weight in sorted(backbone.state_dict().items()):
+        digester.update(f"{name} {weight.dtype} {tuple(weight.shape)};".encode())
+        digester.update(weight.cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return digester.hexdigest()

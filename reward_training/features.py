@@ -1,24 +1,32 @@
-"""Features of a fixed list of inputs: computed once where the tower is frozen, else each time.
+"""Features of a fit's images and prompts: kept where the tower is frozen, else computed each time.
 
-Images are read one by one and leave memory as soon as a frozen vision tower has seen them; where
-it is trained, all of them stay in memory at the model's size.
+Images are read one by one, and leave memory as soon as a tower has seen them: what a frozen tower
+leaves in memory is a feature per image, and of images whose tower is trained, those that were seen
+last, up to `KEPT_BYTES` at the model's size.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
+from data.files import sha256_of
+from data.snapshot import Snapshot
 from reward_training.backbone import Backbone
-from reward_training.config import TrainedPart
+from reward_training.dataset import read_images
+from reward_training.feature_cache import FeatureCache
 
 CHUNK = 64
-"""Images that pass through a tower together."""
+"""Inputs that pass through a frozen tower together, where the device is no CPU."""
+KEPT_BYTES = 256 * 2**20
+"""Of images at the model's size, in memory while their tower is trained."""
 
 
 @runtime_checkable
@@ -42,16 +50,24 @@ class FrozenFeatures:
 
 
 class LiveFeatures:
-    """Features of a tower that is being trained: each distinct row is encoded once per call."""
+    """Features of a tower that is being trained: each distinct row is encoded once per call.
 
-    def __init__(self, encode: Callable[[Tensor], Tensor], inputs: Tensor) -> None:
+    Args:
+        encode: The tower.
+        inputs: From rows to what it reads.
+    """
+
+    def __init__(
+        self, encode: Callable[[Tensor], Tensor], inputs: Callable[[Tensor], Tensor]
+    ) -> None:
         self.encode = encode
         self.inputs = inputs
 
     def __call__(self, rows: Int[Tensor, " rows"]) -> Float[Tensor, "rows embedding"]:
         """Encode the rows with the tower as it is now."""
-        distinct, places = rows.to(self.inputs.device).unique(return_inverse=True)
-        return self.encode(self.inputs.index_select(0, distinct)).index_select(0, places)
+        distinct, places = rows.unique(return_inverse=True)
+        features = self.encode(self.inputs(distinct))
+        return features.index_select(0, places.to(features.device))
 
 
 @dataclass(frozen=True)
@@ -63,33 +79,92 @@ class PairFeatures:
 
 
 def prepare_features(
-    backbone: Backbone,
-    images: Iterable[Float[Tensor, "3 _ _"]],
-    prompts: list[str],
-    part: TrainedPart,
-    *,
-    num_images: int,
+    backbone: Backbone, snapshot: Snapshot, images: list[str], prompts: list[str], *, kept: Path
 ) -> PairFeatures:
-    """Run every frozen tower once over all its inputs, and prepare the inputs of the others."""
-    pixels = _preprocess(backbone, images, num_images)
+    """Run every frozen tower once over those of its inputs that are not kept, and keep them.
+
+    A tower is frozen where no gradient reaches its weights.
+
+    Args:
+        backbone: The towers, on the device on which they are used.
+        snapshot: Where images are read from.
+        images: SHA-256 of every image.
+        prompts: Texts.
+        kept: Folder of the features of this very backbone, as `digest_of_towers` names it.
+    """
+    return PairFeatures(
+        _image_features(backbone, snapshot, images, FeatureCache(kept / "images")),
+        _prompt_features(backbone, prompts, FeatureCache(kept / "texts")),
+    )
+
+
+def _image_features(
+    backbone: Backbone, snapshot: Snapshot, images: list[str], cache: FeatureCache
+) -> Features:
+    def pixels(keys: list[str]) -> Iterator[Float[Tensor, "1 3 height width"]]:
+        for image in read_images(snapshot, keys):
+            yield backbone.preprocess(image[None].to(backbone.device))
+
+    if _is_trained(backbone.vision_parameters()):
+        height, width = backbone.preprocess.size
+        recent = lru_cache(max(1, KEPT_BYTES // (4 * 3 * height * width)))(
+            lambda row: next(pixels([images[row]]))
+        )
+        return LiveFeatures(
+            backbone.encode_image, lambda rows: torch.cat([recent(row) for row in rows.tolist()])
+        )
+
+    def encode(rows: Sequence[int]) -> Float[Tensor, "rows embedding"]:
+        return _encode(backbone, backbone.encode_image, pixels([images[row] for row in rows]))
+
+    return _frozen(backbone, cache, images, encode, unit="image")
+
+
+def _prompt_features(backbone: Backbone, prompts: list[str], cache: FeatureCache) -> Features:
     tokens = backbone.tokenize(prompts)
-    with torch.no_grad():
-        if part in ("all", "last", "lora"):
-            image_features = LiveFeatures(backbone.encode_image, torch.cat(list(pixels)))
-        else:
-            encoded = torch.cat([backbone.encode_image(chunk) for chunk in pixels])
-            image_features = FrozenFeatures(encoded)
-        if part == "head":
-            encoded = torch.cat([backbone.encode_text(chunk) for chunk in tokens.split(CHUNK)])
-            return PairFeatures(image_features, FrozenFeatures(encoded))
-    return PairFeatures(image_features, LiveFeatures(backbone.encode_text, tokens))
+    if _is_trained(backbone.text_parameters()):
+        return LiveFeatures(
+            backbone.encode_text, lambda rows: tokens.index_select(0, rows.to(tokens.device))
+        )
+
+    def encode(rows: Sequence[int]) -> Float[Tensor, "rows embedding"]:
+        return _encode(backbone, backbone.encode_text, (tokens[row, None] for row in rows))
+
+    keys = [sha256_of(prompt.encode()) for prompt in prompts]
+    return _frozen(backbone, cache, keys, encode, unit="prompt")
 
 
-def _preprocess(
-    backbone: Backbone, images: Iterable[Float[Tensor, "3 _ _"]], num_images: int
-) -> Iterator[Float[Tensor, "_ 3 height width"]]:
-    """Bring images, which may differ in size, to the model's and stack them in chunks."""
-    device = backbone.device
-    stream = iter(tqdm(images, total=num_images, desc="images", unit="image", disable=None))
-    while chunk := list(islice(stream, CHUNK)):
-        yield torch.cat([backbone.preprocess(image[None].to(device)) for image in chunk])
+def _frozen(
+    backbone: Backbone,
+    cache: FeatureCache,
+    keys: list[str],
+    encode: Callable[[Sequence[int]], Tensor],
+    *,
+    unit: str,
+) -> FrozenFeatures:
+    """Complete a tower's features, which shows how far it is."""
+    with tqdm(desc=f"{unit}s", total=len(keys), unit=unit, disable=None) as bar:
+
+        def compute(rows: Sequence[int]) -> Float[Tensor, "rows embedding"]:
+            features = encode(rows)
+            bar.update(len(rows))
+            return features
+
+        features = cache.complete(keys, backbone.embed_dim, compute)
+    return FrozenFeatures(features.to(backbone.device))
+
+
+@torch.no_grad()
+def _encode(
+    backbone: Backbone, tower: Callable[[Tensor], Tensor], inputs: Iterable[Tensor]
+) -> Float[Tensor, "rows embedding"]:
+    """Return features of inputs, each a batch of one: alone on a CPU, in chunks elsewhere."""
+    size = 1 if backbone.device.type == "cpu" else CHUNK
+    stream, encoded = iter(inputs), []
+    while chunk := list(islice(stream, size)):
+        encoded.append(tower(torch.cat(chunk)).cpu())
+    return torch.cat(encoded)
+
+
+def _is_trained(weights: Iterable[nn.Parameter]) -> bool:
+    return any(weight.requires_grad for weight in weights)

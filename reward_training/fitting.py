@@ -13,10 +13,10 @@ from data.files import digest
 from data.records import RewardModel
 from data.snapshot import Snapshot, take_snapshot
 from data.workspace import Workspace
-from reward_training.backbones import digest_of_source, open_backbone
+from reward_training.backbones import digest_of_source, digest_of_towers, open_backbone
 from reward_training.checkpoint import Checkpoint
 from reward_training.config import FitConfig
-from reward_training.dataset import Comparisons, read_images
+from reward_training.dataset import Comparisons
 from reward_training.features import prepare_features
 from reward_training.folder import read_metrics, save_reward
 from reward_training.metrics import choice_notes, count_comparisons, measure
@@ -164,12 +164,14 @@ def _fit(
 
 
 def prepare_fitting(config: FitConfig, snapshot: Snapshot, comparisons: Comparisons) -> Fitting:
-    """Open the backbone, put a fresh head on it and compute what is frozen."""
+    """Open the backbone, put a fresh head on it and compute what is frozen and not yet kept."""
     device = config.training.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
+    backbone = open_backbone(config.backbone)
+    kept = digest_of_towers(backbone, config.backbone, torch.device(device))
     reward = LearnedReward(
-        open_backbone(config.backbone),
+        backbone,
         head=config.model.head,
         ties=config.model.ties,
         generator=torch.Generator().manual_seed(config.training.seed),
@@ -182,10 +184,10 @@ def prepare_fitting(config: FitConfig, snapshot: Snapshot, comparisons: Comparis
     )
     features = prepare_features(
         reward.backbone,
-        read_images(snapshot, comparisons.images),
+        snapshot,
+        comparisons.images,
         comparisons.prompts,
-        config.model.train,
-        num_images=len(comparisons.images),
+        kept=snapshot.workspace.features / kept,
     )
     return Fitting.begin(reward, features, config.training, comparisons)
 

@@ -39,6 +39,14 @@ class SimilarityHead(nn.Module):
         """Return the weights of that many last features."""
         return self.log_scale.new_ones(width)
 
+    def table(
+        self,
+        image_features: Float[Tensor, "images embedding"],
+        text_features: Float[Tensor, "prompts embedding"],
+    ) -> Float[Tensor, "prompts images"]:
+        """Return what `forward` gives of every image with every text."""
+        return self.log_scale.exp() * text_features @ image_features.T
+
 
 class MlpHead(SimilarityHead):
     """The scaled cosine plus a network of one hidden layer on (image, text, image * text).
@@ -63,6 +71,27 @@ class MlpHead(SimilarityHead):
         hidden = self._hidden(image_features, text_features)
         correction = functional.linear(hidden, self.output_weight).squeeze(-1)
         return super().forward(image_features, text_features) + correction
+
+    def table(
+        self,
+        image_features: Float[Tensor, "images embedding"],
+        text_features: Float[Tensor, "prompts embedding"],
+    ) -> Float[Tensor, "prompts images"]:
+        """Return what `forward` gives of every image with every text.
+
+        A hidden unit's sum is linear in the image, with weights that the text decides: they are
+        made once for each text, and nothing but the sums is of the size of the table.
+        """
+        root = math.sqrt(image_features.shape[-1])
+        image, text = image_features * root, text_features * root
+        of_image, of_text, of_product = self.hidden_weight.chunk(3, dim=1)
+        weights = torch.addcmul(of_image, text[:, None], of_product)
+        constants = functional.linear(text, of_text, self.hidden_bias)
+        sums = torch.addmm(constants.view(-1, 1), weights.flatten(0, 1), image.T)
+        hidden = functional.gelu(sums).view(len(text), -1, len(image))
+        # Not `@`, which copies what is of the size of the table to make one product of many.
+        correction = torch.bmm(self.output_weight.expand(len(text), 1, -1), hidden).squeeze(1)
+        return super().table(image_features, text_features) + correction
 
     def last_features(
         self,

@@ -5,11 +5,12 @@ number alone, so a loop that goes on from a checkpoint gives the same bits as on
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from reward_training.checkpoint import Checkpoint, Look, TrainingState
@@ -42,6 +43,11 @@ class Fitting:
     config: TrainingConfig
     untouched: dict[str, Tensor]
     """The trained weights before any training."""
+
+    @cached_property
+    def trained(self) -> dict[str, nn.Parameter]:
+        """The trained weights by name; to find them among a backbone's takes as long as to step."""
+        return self.reward.trained_parameters()
 
     @classmethod
     def begin(
@@ -173,15 +179,13 @@ class Fitting:
     def _table(self, shown: Shown) -> Float[Tensor, "prompts images"]:
         """Return the raw reward of every image for every prompt."""
         images, prompts = self.features.images(shown.images), self.features.prompts(shown.prompts)
-        rows, columns = len(prompts), len(images)
-        every = self.reward.head(images.repeat(rows, 1), prompts.repeat_interleave(columns, 0))
-        return every.view(rows, columns)
+        return self.reward.head.table(images, prompts)
 
     def _update(self, batch: Comparisons, optimiser: torch.optim.Optimizer) -> float:
         loss = self.loss(batch)
         optimiser.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.reward.trained_parameters().values(), GRADIENT_NORM)
+        torch.nn.utils.clip_grad_norm_(self.trained.values(), GRADIENT_NORM)
         optimiser.step()
         return loss.item()
 
@@ -204,7 +208,7 @@ class Fitting:
     def _average(self, state: TrainingState) -> None:
         """Move the average towards the weights; the first updates count for less and less."""
         past = min(self.config.averaging, state.update / (state.update + AVERAGING_DELAY))
-        for name, weight in self.reward.trained_parameters().items():
+        for name, weight in self.trained.items():
             average = state.average[name]
             average.copy_(average.to(weight).lerp(weight, 1 - past))
 
@@ -223,12 +227,15 @@ def warm_up(update: int, num_updates: int) -> float:
 def batch_rows(update: int, num_rows: int, batch_size: int, seed: int) -> Int[Tensor, " batch"]:
     """Return the rows of one update: the next part of an endless series of shuffles."""
     first, last = update * batch_size, (update + 1) * batch_size
-    orders = [
-        np.random.default_rng([seed, shuffle]).permutation(num_rows)
-        for shuffle in range(first // num_rows, (last - 1) // num_rows + 1)
-    ]
+    shuffles = range(first // num_rows, (last - 1) // num_rows + 1)
+    orders = [_shuffle(num_rows, seed, number) for number in shuffles]
     skipped = first // num_rows * num_rows
     return torch.from_numpy(np.concatenate(orders)[first - skipped : last - skipped])
+
+
+@lru_cache(maxsize=2)
+def _shuffle(num_rows: int, seed: int, number: int) -> Int[np.ndarray, " rows"]:
+    return np.random.default_rng([seed, number]).permutation(num_rows)
 
 
 def _make_optimiser(reward: LearnedReward, config: TrainingConfig) -> torch.optim.AdamW:
@@ -248,7 +255,7 @@ def _make_optimiser(reward: LearnedReward, config: TrainingConfig) -> torch.opti
         {"params": group, "lr": rate, "peak": rate, "weight_decay": decay}
         for group, rate, decay in zip(members, rates, decays, strict=True)
     ]
-    return torch.optim.AdamW(groups)
+    return torch.optim.AdamW(groups, fused=True)
 
 
 def _set_learning_rate(optimiser: torch.optim.Optimizer, share: float) -> None:

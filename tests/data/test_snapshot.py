@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from collections.abc import Callable
 
@@ -5,9 +6,11 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
+from data import snapshot
 from data.errors import ImageError, SnapshotMismatch, TastemakerError, WorkspaceError
-from data.records import Choice, Comparison, Rater, RaterKind
-from data.snapshot import Snapshot, take_snapshot
+from data.files import digest
+from data.records import Choice, ChosenBy, Comparison, Rater, RaterKind
+from data.snapshot import Snapshot, SnapshotRow, take_snapshot
 from data.store import Store
 from data.workspace import Workspace
 
@@ -58,6 +61,25 @@ def test_the_same_comparisons_are_the_same_folder(compared: Store, workspace: Wo
     assert {f: f.stat().st_mtime_ns for f in first.path.iterdir()} == files
     assert first.path == workspace.snapshots / first.hash
     assert list(workspace.snapshots.iterdir()) == [first.path]
+    assert first.hash == digest([as_ever(row) for row in sorted(first.rows(), key=by_id)])
+
+
+def by_id(row: SnapshotRow) -> str:
+    return row.comparison_id
+
+
+def as_ever(row: SnapshotRow) -> dict[str, object]:
+    """A row as it was before pairs could be chosen by anything but chance."""
+    told = dataclasses.asdict(row)
+    del told["chosen_by"], told["propensity"]
+    return told
+
+
+def test_how_a_pair_was_chosen_is_part_of_the_hash(compared: Store, workspace: Workspace):
+    row = take_snapshot(workspace).rows()[0]
+    chosen = dataclasses.replace(row, chosen_by=ChosenBy.INFORMATION, propensity=0.25)
+    less = dataclasses.replace(chosen, propensity=0.125)
+    assert len({snapshot._hash_of([each]) for each in (row, chosen, less)}) == 3
 
 
 def test_reading_gives_what_was_taken(compared: Store, workspace: Workspace):

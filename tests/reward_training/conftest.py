@@ -31,7 +31,7 @@ from data.workspace import Workspace
 from reward_training.backbone import Backbone
 from reward_training.backbones import open_backbone
 from reward_training.config import FitConfig, TrainedPart, TrainingConfig
-from reward_training.dataset import Comparisons, read_images
+from reward_training.dataset import Comparisons
 from reward_training.features import prepare_features
 from reward_training.model import LearnedReward
 from reward_training.split import make_folds
@@ -244,7 +244,9 @@ FittingMaker = Callable[..., tuple[Fitting, Comparisons, Comparisons]]
 
 
 @pytest.fixture
-def make_fitting(clip_folder: Path, snapshot: Snapshot, quick_config: FitConfig) -> FittingMaker:
+def make_fitting(
+    clip_folder: Path, snapshot: Snapshot, quick_config: FitConfig, tmp_path: Path
+) -> FittingMaker:
     """Make an untouched fitting with the comparisons to learn from and those held out."""
 
     def make(
@@ -260,10 +262,10 @@ def make_fitting(clip_folder: Path, snapshot: Snapshot, quick_config: FitConfig)
         reward.set_trained_part(part)
         features = prepare_features(
             reward.backbone,
-            read_images(snapshot, comparisons.images),
+            snapshot,
+            comparisons.images,
             comparisons.prompts,
-            part,
-            num_images=len(comparisons.images),
+            kept=tmp_path / "features",
         )
         fold = make_folds(comparisons, 0.3, np.random.default_rng(0))[0]
         fitting = Fitting.begin(reward, features, config, comparisons)

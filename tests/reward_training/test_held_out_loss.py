@@ -5,7 +5,8 @@ import torch
 
 from data.records import Aspect
 from reward_training.dataset import Comparisons
-from reward_training.held_out_loss import held_out_loss
+from reward_training.held_out_loss import _slopes, held_out_loss
+from reward_training.losses import cross_entropy, outcome_log_probabilities
 from reward_training.outcomes import BOTH_BAD, PREFERS_A, PREFERS_B, TIE
 
 
@@ -61,3 +62,15 @@ def test_what_is_both_bad_must_lie_below_the_ties_of_its_prompt(reward, comparis
 def test_a_prompt_with_nothing_but_both_bad_stays_finite(reward, comparisons):
     comparisons.outcome[comparisons.prompt == 0] = BOTH_BAD
     assert 0 < held_out_loss(reward, rewards_of(comparisons), comparisons) < 5
+
+
+@pytest.mark.parametrize("ties", ["none", "davidson", "rao_kupper"])
+def test_slopes_are_those_of_the_loss(ties):
+    generator = torch.Generator().manual_seed(0)
+    rewards = torch.randn(30, 2, generator=generator, dtype=torch.double, requires_grad=True)
+    targets = torch.rand(30, 4, generator=generator, dtype=torch.double)
+    targets = targets / targets.sum(dim=1, keepdim=True)
+    tie_logit, bar = torch.tensor(0.3, dtype=torch.double), torch.zeros((), dtype=torch.double)
+    found = outcome_log_probabilities(rewards, tie_logit=tie_logit, bar=bar, ties=ties)
+    (expected,) = torch.autograd.grad(cross_entropy(found, targets).sum(), rewards)
+    torch.testing.assert_close(_slopes(found.detach(), targets, ties), expected)
