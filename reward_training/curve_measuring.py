@@ -21,7 +21,7 @@ from reward_training.fitting import comparisons_of, prepare_fitting
 from reward_training.folder import read_metrics
 from reward_training.growing_parts import Part, PartFits
 from reward_training.learning_curve import CURVE_FILE, PICTURE_FILE, CurveConfig
-from reward_training.metrics import count_comparisons
+from reward_training.metrics import count_comparisons, measured_rows
 from reward_training.outcomes import TIE
 from reward_training.plots import learning_curve_png
 from reward_training.saturation import Saturation, fit_saturation, worth_of_more
@@ -83,13 +83,16 @@ def measure_curve(
 def describe(
     comparisons: Comparisons, parts: list[Part], generator: np.random.Generator
 ) -> dict[str, Any]:
-    """Return accuracy with intervals at each size, the curve through it, and what more is worth."""
-    held_out = parts[-1].selection.held_out
+    """Return accuracy with intervals at each size, the curve through it, and what more is worth.
+
+    Measured on the same comparisons as the fit itself.
+    """
+    rows = measured_rows(parts[-1].selection.held_out)
+    held_out = parts[-1].selection.held_out.take(rows)
     outcome, prompt = held_out.outcome.clamp_max(TIE).numpy(), held_out.prompt.numpy()
     decided = outcome != TIE
-    right = np.stack(
-        [hits(part.selection.margins.double().numpy(), outcome)[decided] for part in parts]
-    )
+    margins = [part.selection.margins[rows].double().numpy() for part in parts]
+    right = np.stack([hits(each, outcome)[decided] for each in margins])
     sizes, prompt = np.array([part.size for part in parts]), prompt[decided]
     now = len(comparisons)
     worth = worth_of_more(sizes, 1 - right, prompt, now=now, more=MORE, generator=generator)

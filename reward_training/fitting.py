@@ -44,10 +44,9 @@ class FitResult:
     @property
     def metrics_on_record(self) -> dict[str, Any]:
         """What the store keeps: nothing by rater, for it must be able to forget one."""
-        groups = self.metrics.get("held_out_by", {})
-        return self.metrics | {
-            "held_out_by": {name: of for name, of in groups.items() if name != "rater"}
-        }
+        kept = {name: of for name, of in self.metrics.items() if name != "reliability"}
+        groups = kept.get("held_out_by", {})
+        return kept | {"held_out_by": {name: of for name, of in groups.items() if name != "rater"}}
 
 
 def fit_in_workspace(config: FitConfig, workspace: Workspace, *, round: int = 0) -> FitResult:  # noqa: A002

@@ -43,7 +43,9 @@ def draw_reliability(axes: Axes, calibration: dict[str, Any], palette: Palette) 
     axes.set_ylim(min(0.35, lowest - 0.05), 1.04)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(lambda share, _: f"{100 * share:.0f}%")
-    axes.legend(loc="upper left", frameon=False)
+    axes.legend(
+        loc="lower left", bbox_to_anchor=(-0.03, 1), ncols=2, frameon=False, handletextpad=0.2
+    )
 
 
 def _bins(
@@ -70,6 +72,7 @@ def draw_margin_quarters(axes: Axes, quarters: Sequence[dict[str, Any]], palette
     axes.set_xticks(range(len(quarters)), names)
     axes.set_xlim(-0.5, len(quarters) - 0.5)
     axes.set_xlabel("margin of rewards, in quarters of the pairs")
+    axes.set_ylabel("how often it is right")
     lowest = min((each["accuracy_interval"] or [each["accuracy"]])[0] for each in quarters)
     axes.set_ylim(min(0.35, lowest - 0.05), 1.04)
     axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f}%")

@@ -41,8 +41,9 @@ def calibration_words(calibration: dict[str, Any]) -> str:
     if after is None:
         return f"error {before['error']:.1%}; one held-out prompt is too few for a temperature"
     return (
-        f"error {before['error']:.1%}, with temperature {calibration['temperature']:.2f} "
-        f"{after['error']:.1%} (by chance alone {calibration['error_by_chance']:.1%})"
+        f"error {before['error']:.1%} as fitted, {after['error']:.1%} with temperature "
+        f"{calibration['temperature']:.2f}, of which chance explains "
+        f"{calibration['error_by_chance']:.1%}"
     )
 
 

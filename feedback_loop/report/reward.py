@@ -45,9 +45,10 @@ def reward_section(found: Findings) -> str:
     explanation = (
         "How often the reward puts the better of two images of a prompt first, on pairs that it "
         "never learned from. The dashed line is chance. Raters' choices carry their own mistakes, "
-        f"which no reward can foresee. {ceiling_sentences(about['trust'])}"
+        "which no reward can foresee."
     )
-    return section("The reward model", explanation, card(plot), *trust_cards(about["trust"]))
+    accuracy = card(plot + ceiling_sentences(about["trust"]))
+    return section("The reward model", explanation, accuracy, *trust_cards(about["trust"]))
 
 
 def _whose(found: Findings) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from data.records import RaterKind
 from feedback_loop.readable import bounds, percent
 from feedback_loop.report.html import card, table, text
 from feedback_loop.report.svg import ACCENT, CONTROL, INK, RULE, as_svg, figure
@@ -37,7 +38,7 @@ def ceiling_sentences(trust: dict[str, Any]) -> str:
     if trust["ceiling"] is None:
         return ""
     said = [f"{words[0].upper()}{words[1:]}." for words in ceiling_words(trust["ceiling"])]
-    return " ".join(map(text, said))
+    return f"<p>{' '.join(map(text, said))}</p>"
 
 
 def _calibration_card(calibration: dict[str, Any], quarters: Sequence[dict[str, Any]]) -> str:
@@ -96,8 +97,9 @@ def _name(key: str, group: dict[str, Any]) -> str:
 
 
 def _rater(group: dict[str, Any]) -> str:
-    pill = ' <span class="pill">simulated</span>' if group["rater_kind"] == "simulated" else ""
-    return f"<code>{text(group['name'][:8])}</code> {text(group['rater_kind'])}{pill}"
+    kind = text(group["rater_kind"])
+    shown = f'<span class="pill">{kind}</span>' if kind == RaterKind.SIMULATED.value else kind
+    return f"<code>{text(group['name'][:8])}</code> {shown}"
 
 
 def _curve_card(curve: dict[str, Any]) -> str:

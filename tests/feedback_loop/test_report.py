@@ -304,7 +304,7 @@ def test_how_far_to_trust_the_reward_is_shown_where_it_was_measured(finished):
     assert page.open == []
     said = " ".join(" ".join(page.texts).split())
     assert "Human ceiling: one tells another's choice in 75.0%" in said
-    assert "Calibration error 20.0%, with temperature 1.50 10.0%" in said
+    assert "Calibration error 20.0% as fitted, 10.0% with temperature 1.50" in said
     assert said.index("<colour>") < said.index("count 9 3"), "the least accurate family first"
     assert "01234567 person" in said
     assert "By round" not in said, "a single round divides nothing"

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import pytest
@@ -161,6 +162,7 @@ def test_what_is_learned_of_raters_is_told_and_not_part_of_the_model(
     result = fit(replace(quick_config, training=training), snapshot, out=tmp_path / "reward")
     (rater,) = {row.rater_id for row in snapshot.rows()}
     assert 0 < result.metrics["reliability"][rater] < 1
+    assert rater not in json.dumps(result.metrics_on_record)
     assert not any("reliability" in name for name in reward_training.load(result.path).state_dict())
 
 

@@ -11,11 +11,15 @@ import torch
 
 from data.entry import run_command
 from data.errors import RewardError
+from data.records import Aspect
 from data.snapshot import take_snapshot
-from reward_training.curve_measuring import measure_curve
+from reward_training.curve_measuring import describe, measure_curve
+from reward_training.dataset import Comparisons
 from reward_training.fitting import fit, fit_in_workspace
-from reward_training.growing_parts import PartFits, parts_of
+from reward_training.growing_parts import Part, PartFits, parts_of
 from reward_training.learning_curve import main
+from reward_training.outcomes import PREFERS_A, TIE
+from reward_training.selection import Selection
 from reward_training.split import Fold
 from reward_training.training import Fitting
 
@@ -48,6 +52,27 @@ def test_the_last_point_is_the_fits_own_accuracy(folder, snapshot):
     assert "a curve needs 4" in curve["unknown"]
     assert (folder / "learning_curve.png").read_bytes().startswith(b"\x89PNG")
     assert [path.name for path in folder.parent.iterdir()] == ["reward"]
+
+
+def test_pairs_that_were_chosen_because_they_are_hard_are_not_measured_on(snapshot):
+    comparisons = Comparisons.from_snapshot(snapshot, Aspect.OVERALL)
+    half = torch.arange(len(comparisons)) % 2 == 0
+    # Right wherever chance chose the pair, wrong elsewhere.
+    is_a = comparisons.outcome == PREFERS_A
+    selection = Selection(
+        num_updates=1,
+        log_loss=1.0,
+        held_out=replace(comparisons, by_chance=half),
+        margins=torch.where(is_a == half, 1.0, -1.0),
+        probability_a=torch.full((len(half),), 0.5),
+        fold=torch.zeros(len(half), dtype=torch.long),
+        curve=[],
+    )
+    parts = [Part(20.0, selection), Part(40.0, selection)]
+    curve = describe(comparisons, parts, np.random.default_rng(0))
+    assert [point["held_out_accuracy"] for point in curve["points"]] == [1, 1]
+    decided = comparisons.outcome < TIE
+    assert curve["held_out_pairs"] == (decided & half).sum()
 
 
 def test_a_finished_curve_is_not_measured_again(folder, snapshot, monkeypatch):
