@@ -1,0 +1,1 @@
+"""What comparisons teach a reward: how many, whose, which, and by what fit."""

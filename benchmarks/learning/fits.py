@@ -1,0 +1,123 @@
+"""Fits of a pool's comparisons, as the product's own, and the order that rewards give."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from benchmarks.learning.pool import Pool
+from emoji_world.assets import clip_path
+from reward_training.backbones import open_backbone
+from reward_training.checkpoint import Checkpoint
+from reward_training.config import ModelConfig, TrainingConfig
+from reward_training.dataset import Comparisons
+from reward_training.evaluate import Estimate, clustered_estimate
+from reward_training.features import FrozenFeatures, LiveFeatures, PairFeatures
+from reward_training.model import LearnedReward
+from reward_training.partly import merge_adapters
+from reward_training.selection import select
+from reward_training.split import make_folds
+from reward_training.training import Fitting
+
+HELD_OUT = 0.125
+CHUNK = 128
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A pool, and what the frozen towers make of it."""
+
+    pool: Pool
+
+    @cached_property
+    def pixels(self) -> Float[Tensor, "images 3 height width"]:
+        """The images as the backbone reads them."""
+        return open_backbone(str(clip_path())).preprocess(self.pool.pixels)
+
+    @cached_property
+    def features(self) -> Float[Tensor, "images embedding"]:
+        """What the untouched vision tower makes of them."""
+        return encode_images(self.untouched(ModelConfig(), 0), self.pixels)
+
+    def untouched(self, model: ModelConfig, seed: int) -> LearnedReward:
+        """Open a reward that nothing was taught."""
+        reward = LearnedReward(
+            open_backbone(str(clip_path())),
+            head=model.head,
+            ties=model.ties,
+            generator=torch.Generator().manual_seed(seed),
+        )
+        reward.set_trained_part(model.train, blocks=model.blocks, rank=model.rank, seed=seed)
+        return reward
+
+    def begin(
+        self, comparisons: Comparisons, model: ModelConfig, training: TrainingConfig
+    ) -> Fitting:
+        """Prepare a fit."""
+        reward = self.untouched(model, training.seed)
+        backbone = reward.backbone
+        tokens = backbone.tokenize(self.pool.prompts)
+        texts = LiveFeatures(backbone.encode_text, tokens.__getitem__)
+        images = FrozenFeatures(self.features)
+        if any(weight.requires_grad for weight in backbone.vision_parameters()):
+            images = LiveFeatures(backbone.encode_image, self.pixels.__getitem__)
+        return Fitting.begin(reward, PairFeatures(images, texts), training, comparisons)
+
+    def fit(
+        self, comparisons: Comparisons, model: ModelConfig, training: TrainingConfig
+    ) -> Fitting:
+        """Choose the number of updates on one fold, then learn from all comparisons."""
+        fitting = self.begin(comparisons, model, training)
+        fold = make_folds(comparisons, HELD_OUT, np.random.default_rng(training.seed))[0]
+        with TemporaryDirectory() as folder:
+            held_out = fitting.train(
+                comparisons.take(fold.train),
+                comparisons.take(fold.held_out),
+                num_updates=training.num_updates,
+                checkpoint=Checkpoint(Path(folder) / "fold.pt", ""),
+                title="held out",
+            )
+            fitting.train(
+                comparisons,
+                None,
+                num_updates=select(comparisons, [fold], [held_out.looks]).num_updates,
+                checkpoint=Checkpoint(Path(folder) / "fit.pt", ""),
+                title="all",
+            )
+        return fitting
+
+
+@torch.no_grad()
+def encode_images(
+    reward: LearnedReward, pixels: Float[Tensor, "images 3 height width"]
+) -> Float[Tensor, "images embedding"]:
+    """Run the vision tower over images in chunks."""
+    return torch.cat([reward.backbone.encode_image(chunk) for chunk in pixels.split(CHUNK)])
+
+
+@torch.no_grad()
+def order(bench: Bench, reward: LearnedReward, *, unseen: bool) -> Estimate:
+    """Return how often a reward orders images of one prompt, of which one meets it, as they are.
+
+    Of all such pairs of the prompts that nobody is ever asked about, or of the others; every prompt
+    counts the same, and the interval resamples prompts.
+    """
+    pool, merged = bench.pool, reward
+    merge_adapters(merged.backbone)
+    images = encode_images(merged, bench.pixels)
+    texts = merged.backbone.encode_text(merged.backbone.tokenize(pool.prompts))
+    rewards = merged.head(images, texts[pool.prompt])
+    shares, prompts = [], []
+    for prompt in (pool.is_unseen == unseen).nonzero().flatten().tolist():
+        own = pool.prompt == prompt
+        good, bad = rewards[own & pool.met], rewards[own & ~pool.met]
+        if len(good) and len(bad):
+            margin = good[:, None] - bad[None]
+            shares.append(((margin > 0).float() + 0.5 * (margin == 0).float()).mean().item())
+            prompts.append(prompt)
+    return clustered_estimate(np.array(shares), np.array(prompts), np.random.default_rng(0))
