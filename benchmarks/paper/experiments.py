@@ -16,6 +16,9 @@ SHORT_DRAWS, LONG_DRAWS = 42, 104
 WORLD_RATE = {"learning_rate": 1e-3, "max_grad_norm": 1.0}
 """The defaults'; the paper's 1e-5 and 0.1 are made for a UNet two hundred times as large."""
 
+TARGET_KL = 15.0
+"""Nats an image, about what the default comes to."""
+
 FOUR = {
     "color": "a green rabbit",
     "count": "four wolves",
@@ -41,6 +44,8 @@ class Experiment:
     preset: str = "emoji-default"
     changes: dict[str, Any] = field(default_factory=dict)
     """Fields of the tuning run that differ from the preset's, by section."""
+    lower: float = 0.0
+    """How many of the reward's own standard deviations it is taken below its mean."""
     num_measured: int = 32
     """Images of each prompt that the finished run is measured by."""
 
@@ -122,6 +127,17 @@ EXPERIMENTS = (
         name="dpok-kl-high",
         about="four times the KL's weight",
         changes={"dpok": {"kl_weight": 0.04}},
+    ),
+    Experiment(
+        name="dpok-target",
+        about="KL steered to 15 nats, to be compared with dpok-lower",
+        changes={"dpok": {"target_kl": TARGET_KL}},
+    ),
+    Experiment(
+        name="dpok-lower",
+        about="the same, with the reward's lower bound: one standard deviation below its mean",
+        changes={"dpok": {"target_kl": TARGET_KL}},
+        lower=1.0,
     ),
     *(
         Experiment(

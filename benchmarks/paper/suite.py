@@ -64,11 +64,14 @@ def run_experiment(suite: Suite, experiment: Experiment, seed: int) -> None:
         summary = _evaluate(suite, experiment, config, name, run / "adapter")
         record = record_of(experiment, seed=seed, run=run, config=config)
         record |= {"reward_weights": suite.weights, "evaluation": summary}
-        write_record(result, record, suite.roles)
+        write_record(result, record, {config.reward: "reward tuned on"} | suite.roles)
 
 
 def _config(suite: Suite, experiment: Experiment, seed: int) -> TuneConfig:
     reward, *watch = suite.roles
+    if experiment.lower:
+        watch = [reward, *watch]
+        reward = f"lower:{experiment.lower:g}:{reward}"
     return tune_config(
         experiment,
         base=str(base_path()),

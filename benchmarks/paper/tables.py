@@ -21,6 +21,7 @@ METHODS = (
     "dpok-value",
     "dpok-no-baseline",
 )
+CAUTION = ("dpok-target", "dpok-lower")
 PRESETS = ("dpok-long", "paper", "paper-rate", "parity", "parity-rate")
 _MEASURES = {
     "alignment": "alignment",
@@ -49,6 +50,7 @@ def make_tables(records: Records) -> dict[str, str]:
         "unseen": _methods("Sixteen unseen prompts", records, METHODS, _MEASURES, "unseen"),
         "signs": _methods("The paper's four prompts", records, METHODS, _SIGNS, "train"),
         "presets": _methods("The paper's four prompts", records, PRESETS, _MEASURES, "train"),
+        "caution": _methods("The paper's four prompts", records, CAUTION, _MEASURES, "train"),
         "single": _single(records),
         "many": _many(records),
     }

@@ -140,7 +140,7 @@ def test_tables_and_figures_are_made_from_records(tmp_path):
         for name, of_name in values.items()
     }
     by_name = make_tables(records)
-    assert set(by_name) == {"methods", "unseen", "signs", "presets", "single", "many"}
+    assert set(by_name) == {"methods", "unseen", "signs", "presets", "caution", "single", "many"}
     assert by_name["presets"].count("\n") == 3  # the head, a rule, the base and parity
     tables = "\n".join(by_name.values())
     assert "| dpok | 144 x 2 | .550 (.500 to .600) |" in tables
