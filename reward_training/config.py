@@ -10,6 +10,7 @@ HeadKind = Literal["similarity", "mlp"]
 TieModel = Literal["none", "davidson", "rao_kupper"]
 TrainedPart = Literal["head", "text", "last", "lora", "all"]
 RaterTrust = Literal["equal", "learned"]
+Precision = Literal["fp32", "bf16"]
 PromptWeight = Literal["comparisons", "equal"]
 
 
@@ -55,6 +56,11 @@ class TrainingConfig:
     """Upper limit; early stopping usually ends sooner."""
     batch_size: int = 32
     """Comparisons per update."""
+    num_parts: int = 1
+    """Parts of a batch that pass through the towers one after the other, where memory is short;
+    an image's rivals in the contrast are then those of its part."""
+    precision: Precision = "fp32"
+    """"bf16" runs towers and head under autocast; weights and optimiser stay in fp32."""
     learning_rate: float = 6e-4
     """AdamW's rate, after a warm-up over the first tenth of the updates; the average of the weights
     does what lowering it would do, at any time."""
@@ -93,9 +99,13 @@ class TrainingConfig:
     """"auto" takes a GPU where there is one. Only on "cpu" is a fit repeated bit for bit."""
 
     def __post_init__(self) -> None:
-        for name in ("num_updates", "batch_size", "evaluate_every", "patience"):
+        for name in ("num_updates", "batch_size", "num_parts", "evaluate_every", "patience"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        if self.num_parts > self.batch_size:
+            raise ValueError(
+                f"num_parts: expected at most batch_size ({self.batch_size}), got {self.num_parts}"
+            )
         for name in ("learning_rate", "scalar_learning_rate"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}: expected more than 0, got {getattr(self, name)}")

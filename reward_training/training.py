@@ -5,11 +5,11 @@ number alone, so a loop that goes on from a checkpoint gives the same bits as on
 """
 
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -20,16 +20,19 @@ from reward_training.features import PairFeatures
 from reward_training.held_out_loss import held_out_loss
 from reward_training.losses import contrast_loss, cross_entropy, smooth_targets
 from reward_training.model import LearnedReward
+from reward_training.optimiser import (
+    batch_rows,
+    make_optimiser,
+    set_learning_rate,
+    warm_up,
+)
 from reward_training.posterior import Posterior, Told, fit_posterior
 from reward_training.reliability import Reliability
 from reward_training.shown import Shown
 
-WARMUP_FRACTION = 0.1
 GRADIENT_NORM = 1.0
 AVERAGING_DELAY = 9
 """Updates in which the average begins to forget where training began."""
-RATERS_RATE = 5e-2
-"""Learning rate of reliabilities, logits that must come from nine in ten to none in a fit."""
 CHUNK = 256
 """Comparisons whose rewards are computed together when nothing is learned from them."""
 
@@ -80,7 +83,7 @@ class Fitting:
         runs for `num_updates`.
         """
         self.reward.load_trained_weights(self.untouched)
-        optimiser = _make_optimiser(self.reward, self.config)
+        optimiser = make_optimiser(self.reward, self.config)
         state = checkpoint.restore(self.reward, optimiser)
         if state is None:
             average = self.reward.copy_trained_weights()
@@ -89,7 +92,7 @@ class Fitting:
                 state.looks.append(self._look(held_out, state))
         bar = tqdm(desc=title, total=num_updates, initial=state.update, unit="update", disable=None)
         while not state.is_done:
-            _set_learning_rate(optimiser, warm_up(state.update, self.config.num_updates))
+            set_learning_rate(optimiser, warm_up(state.update, self.config.num_updates))
             rows = batch_rows(
                 state.update, len(comparisons), self.config.batch_size, self.config.seed
             )
@@ -182,12 +185,20 @@ class Fitting:
         return self.reward.head.table(images, prompts)
 
     def _update(self, batch: Comparisons, optimiser: torch.optim.Optimizer) -> float:
-        loss = self.loss(batch)
         optimiser.zero_grad()
-        loss.backward()
+        total = 0.0
+        for rows in torch.arange(len(batch)).tensor_split(self.config.num_parts):
+            loss = self._loss_in_precision(batch.take(rows)) * (len(rows) / len(batch))
+            loss.backward()
+            total += loss.item()
         torch.nn.utils.clip_grad_norm_(self.trained.values(), GRADIENT_NORM)
         optimiser.step()
-        return loss.item()
+        return total
+
+    def _loss_in_precision(self, batch: Comparisons) -> Float[Tensor, ""]:
+        is_low = self.config.precision == "bf16"
+        with torch.autocast(self.reward.bar.device.type, torch.bfloat16, enabled=is_low):
+            return self.loss(batch)
 
     def _look(self, held_out: Comparisons, state: TrainingState) -> Look:
         """See what held-out comparisons say of the average of the weights so far."""
@@ -217,47 +228,3 @@ class Fitting:
             return False
         best = min(state.looks, key=lambda look: look.held_out_loss)
         return state.update - best.update >= self.config.patience * self.config.evaluate_every
-
-
-def warm_up(update: int, num_updates: int) -> float:
-    """Return the share of the learning rate: it rises over the first tenth, then stays."""
-    return min(1.0, (update + 1) / max(1, round(WARMUP_FRACTION * num_updates)))
-
-
-def batch_rows(update: int, num_rows: int, batch_size: int, seed: int) -> Int[Tensor, " batch"]:
-    """Return the rows of one update: the next part of an endless series of shuffles."""
-    first, last = update * batch_size, (update + 1) * batch_size
-    shuffles = range(first // num_rows, (last - 1) // num_rows + 1)
-    orders = [_shuffle(num_rows, seed, number) for number in shuffles]
-    skipped = first // num_rows * num_rows
-    return torch.from_numpy(np.concatenate(orders)[first - skipped : last - skipped])
-
-
-@lru_cache(maxsize=2)
-def _shuffle(num_rows: int, seed: int, number: int) -> Int[np.ndarray, " rows"]:
-    return np.random.default_rng([seed, number]).permutation(num_rows)
-
-
-def _make_optimiser(reward: LearnedReward, config: TrainingConfig) -> torch.optim.AdamW:
-    """Group the weights: matrices decay, vectors do not, scalars have their own rate."""
-    raters = [] if reward.reliability is None else list(reward.reliability.parameters())
-    others = {id(weight) for weight in raters}
-    weights = [w for w in reward.trained_parameters().values() if id(w) not in others]
-    rates = [config.learning_rate, config.learning_rate, config.scalar_learning_rate, RATERS_RATE]
-    decays = [config.weight_decay, 0.0, 0.0, 0.0]
-    members = [
-        [weight for weight in weights if weight.ndim >= 2],
-        [weight for weight in weights if weight.ndim == 1],
-        [weight for weight in weights if weight.ndim == 0],
-        raters,
-    ]
-    groups = [
-        {"params": group, "lr": rate, "peak": rate, "weight_decay": decay}
-        for group, rate, decay in zip(members, rates, decays, strict=True)
-    ]
-    return torch.optim.AdamW(groups, fused=True)
-
-
-def _set_learning_rate(optimiser: torch.optim.Optimizer, share: float) -> None:
-    for group in optimiser.param_groups:
-        group["lr"] = group["peak"] * share

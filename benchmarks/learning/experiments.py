@@ -65,7 +65,9 @@ def _curve(seed: int) -> dict[str, Callable[[Bench], Iterator[Record]]]:
         def make(bench: Bench) -> Iterator[Record]:
             answers = _asked(bench, SIZES[-1], seed, honest(1))
             # The same answers for every model, and a smaller number is the larger one's beginning.
-            yield _fitted(bench, answers.take(torch.arange(size)), model, seed)[1]
+            training = TrainingConfig(seed=seed, device="cpu")
+            fitting = bench.fit_by_folds(answers.take(torch.arange(size)), model, training)
+            yield _seen(bench, fitting.reward) | {"comparisons": size}
 
         return make
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from benchmarks.learning.pool import Pool
 from emoji_world.assets import clip_path
 from reward_training.backbones import open_backbone
-from reward_training.checkpoint import Checkpoint
+from reward_training.checkpoint import Checkpoint, TrainingState
 from reward_training.config import ModelConfig, TrainingConfig
 from reward_training.dataset import Comparisons
 from reward_training.evaluate import Estimate, clustered_estimate
@@ -24,7 +24,10 @@ from reward_training.selection import select
 from reward_training.split import make_folds
 from reward_training.training import Fitting
 
-HELD_OUT = 0.125
+HELD_OUT = 0.25
+"""Part of the prompts that each fold holds out, where folds choose the number of updates."""
+NUM_UPDATES = 200
+"""What the demo's fits come to, more or less."""
 CHUNK = 128
 
 
@@ -71,25 +74,43 @@ class Bench:
     def fit(
         self, comparisons: Comparisons, model: ModelConfig, training: TrainingConfig
     ) -> Fitting:
-        """Choose the number of updates on one fold, then learn from all comparisons."""
+        """Learn from all comparisons, for a number of updates that is the same for every fit."""
         fitting = self.begin(comparisons, model, training)
-        fold = make_folds(comparisons, HELD_OUT, np.random.default_rng(training.seed))[0]
         with TemporaryDirectory() as folder:
-            held_out = fitting.train(
-                comparisons.take(fold.train),
-                comparisons.take(fold.held_out),
-                num_updates=training.num_updates,
-                checkpoint=Checkpoint(Path(folder) / "fold.pt", ""),
-                title="held out",
-            )
-            fitting.train(
-                comparisons,
-                None,
-                num_updates=select(comparisons, [fold], [held_out.looks]).num_updates,
-                checkpoint=Checkpoint(Path(folder) / "fit.pt", ""),
-                title="all",
-            )
+            _train(fitting, comparisons, None, NUM_UPDATES, Path(folder))
         return fitting
+
+    def fit_by_folds(
+        self, comparisons: Comparisons, model: ModelConfig, training: TrainingConfig
+    ) -> Fitting:
+        """Let held-out prompts choose the number of updates, as the product does, by fewer folds."""
+        fitting = self.begin(comparisons, model, training)
+        folds = make_folds(comparisons, HELD_OUT, np.random.default_rng(training.seed))
+        with TemporaryDirectory() as folder:
+            looks = [
+                _train(
+                    fitting,
+                    comparisons.take(fold.train),
+                    comparisons.take(fold.held_out),
+                    training.num_updates,
+                    Path(folder) / str(number),
+                ).looks
+                for number, fold in enumerate(folds)
+            ]
+            num_updates = select(comparisons, folds, looks).num_updates
+            _train(fitting, comparisons, None, num_updates, Path(folder))
+        return fitting
+
+
+def _train(
+    fitting: Fitting,
+    comparisons: Comparisons,
+    held_out: Comparisons | None,
+    num_updates: int,
+    folder: Path,
+) -> TrainingState:
+    checkpoint = Checkpoint(folder / "fit.pt", "")
+    return fitting.train(comparisons, held_out, num_updates=num_updates, checkpoint=checkpoint)
 
 
 @torch.no_grad()

@@ -7,7 +7,8 @@ from data.errors import RewardError
 from reward_training.checkpoint import Checkpoint
 from reward_training.dataset import read_images
 from reward_training.losses import cross_entropy, smooth_targets
-from reward_training.training import Fitting, batch_rows, warm_up
+from reward_training.optimiser import batch_rows, warm_up
+from reward_training.training import Fitting
 
 
 def train(fitting, train_part, held_out, path, *, num_updates=6, key="key"):
@@ -186,3 +187,27 @@ def test_the_result_is_the_moving_average_of_the_weights(make_fitting, quick_con
         expected = past * expected + (1 - past) * weights["bar"]
     torch.testing.assert_close(fitting.reward.bar.detach().double(), expected)
     assert not torch.equal(fitting.reward.bar, seen[-1]["bar"])
+
+
+def test_parts_of_a_batch_add_up_to_the_whole(make_fitting, quick_config):
+    """Without contrast, whose rivals are those of the part."""
+    weights = {}
+    for parts in (1, 4):
+        config = replace(quick_config.training, contrast=0.0, num_parts=parts)
+        fitting, comparisons, _ = make_fitting(config=config)
+        optimiser = torch.optim.SGD(fitting.reward.trained_parameters().values(), lr=0.1)
+        loss = fitting._update(comparisons.take(torch.arange(10)), optimiser)
+        weights[parts] = (loss, fitting.reward.copy_trained_weights())
+    assert weights[4][0] == pytest.approx(weights[1][0], rel=1e-5)
+    for name, weight in weights[1][1].items():
+        torch.testing.assert_close(weights[4][1][name], weight, rtol=1e-4, atol=1e-6)
+
+
+def test_half_precision_keeps_the_weights_whole_and_the_loss_near(make_fitting, quick_config):
+    fitting, comparisons, _ = make_fitting("all")
+    low, _, _ = make_fitting("all", replace(quick_config.training, precision="bf16"))
+    few = comparisons.take(torch.arange(8))
+    optimiser = torch.optim.SGD(low.reward.trained_parameters().values(), lr=0.01)
+    assert low._update(few, optimiser) == pytest.approx(fitting.loss(few).item(), rel=0.05)
+    assert {weight.dtype for weight in low.reward.trained_parameters().values()} == {torch.float32}
+    assert all(weight.isfinite().all() for weight in low.reward.trained_parameters().values())
