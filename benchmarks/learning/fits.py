@@ -83,7 +83,7 @@ class Bench:
     def fit_by_folds(
         self, comparisons: Comparisons, model: ModelConfig, training: TrainingConfig
     ) -> Fitting:
-        """Let held-out prompts choose the number of updates, as the product does, by fewer folds."""
+        """Let held-out prompts choose the number of updates, by fewer folds than the product."""
         fitting = self.begin(comparisons, model, training)
         folds = make_folds(comparisons, HELD_OUT, np.random.default_rng(training.seed))
         with TemporaryDirectory() as folder:
