@@ -27,10 +27,12 @@ class LearningConfig:
     """Folder of the images."""
     results: Path = Path("benchmarks/results/learning")
     """Folder of the records, a file per cell."""
+    document: Path = Path("docs/results.md")
+    """Markdown with places for the tables."""
 
 
 def main() -> None:
-    """Run what is missing, and print docs/results.md's tables."""
+    """Run what is missing, then renew the tables of docs/results.md."""
     config = parse(
         LearningConfig,
         sys.argv[1:],
@@ -40,7 +42,8 @@ def main() -> None:
     from benchmarks.learning.experiments import EXPERIMENTS, cells
     from benchmarks.learning.fits import Bench
     from benchmarks.learning.pool import open_pool
-    from benchmarks.learning.tables import make_tables
+    from benchmarks.learning.tables import make_tables, read_cells
+    from benchmarks.paper.document import fill
 
     for name in config.experiments:
         if name not in EXPERIMENTS:
@@ -56,7 +59,8 @@ def main() -> None:
                     about = {"experiment": experiment, "variant": cell.variant, "seed": seed}
                     record = about | {"steps": list(cell.make(bench))}
                     write_atomically(file, json.dumps(record, indent=1) + "\n")
-    print(make_tables(config.results))  # noqa: T201
+    fill(config.document, make_tables(read_cells(config.results)))
+    print(f"written: {config.document}")  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -1,48 +1,58 @@
-"""docs/results.md's tables of what comparisons teach, from the records."""
+"""The tables of docs/results.md that say what comparisons teach, from the records."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import fmean
 from typing import Any
 
-Record = dict[str, Any]
+Record = Mapping[str, Any]
+
+HEADS = {
+    "curve": "fit",
+    "raters": "who answered, and with which weight",
+    "ties": "what is made of ties",
+    "active": "which pairs were asked about",
+}
+_SPLITS = {"unseen": "right on unseen prompts", "compared": "right on compared prompts"}
 
 
-def read_records(results: Path) -> list[Record]:
+def read_cells(results: Path) -> list[Record]:
     """Read every cell's record."""
-    return [json.loads(file.read_text()) for file in sorted(results.glob("*.json"))]
+    return [json.loads(file.read_text("utf-8")) for file in sorted(results.glob("*.json"))]
 
 
-def make_tables(results: Path) -> str:
-    """Write a table for each experiment: rows are variants, and numbers means over the seeds."""
-    records = read_records(results)
-    return "\n\n".join(
-        _table(name, [record for record in records if record["experiment"] == name])
-        for name in dict.fromkeys(record["experiment"] for record in records)
-    )
+def make_tables(records: Sequence[Record]) -> dict[str, str]:
+    """Return a table for each experiment by its place in the document."""
+    return {
+        f"learning {name}": _table(name, [r for r in records if r["experiment"] == name])
+        for name in HEADS
+    }
 
 
 def _table(name: str, records: Sequence[Record]) -> str:
-    rows = [
-        f"| {name}: fit | comparisons | seeds | right, unseen prompts | right, compared prompts |",
-        "| --- | --- | --- | --- | --- |",
-    ]
+    if not records:
+        return "Not run yet."
+    heads = [HEADS[name], "comparisons", "seeds", *_SPLITS.values()]
+    rows = [heads, ["---"] * len(heads)]
     groups: dict[tuple[int, str], list[Record]] = {}
     for record in records:
+        variant = record["variant"].partition(", ")[0] if name == "curve" else record["variant"]
         for step in record["steps"]:
-            groups.setdefault((step["comparisons"], record["variant"]), []).append(step)
+            groups.setdefault((step["comparisons"], variant), []).append(step)
     for (number, variant), steps in sorted(groups.items()):
-        cells = [_spread([step[split]["value"] for step in steps]) for split in _SPLITS]
-        rows.append(f"| {variant} | {number} | {len(steps)} | {' | '.join(cells)} |")
-    return "\n".join(rows)
-
-
-_SPLITS = ("unseen", "compared")
+        cells = (_spread([step[split]["value"] for step in steps]) for split in _SPLITS)
+        rows.append([variant, f"{number:,}", str(len(steps)), *cells])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def _spread(values: Sequence[float]) -> str:
-    """Write a mean with the standard deviation between seeds."""
+    """Write the mean over seeds with the lowest and highest."""
+    mean = _number(fmean(values))
     if len(values) < 2:
-        return f"{mean(values):.3f}"
-    return f"{mean(values):.3f} ± {stdev(values):.3f}"
+        return mean
+    return f"{mean} ({_number(min(values))} to {_number(max(values))})"
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}".removeprefix("0")

@@ -12,6 +12,8 @@ import pytest
 from contracts.line_links import DOCUMENTS, ROOT, wrong_links
 
 from benchmarks.iteration.table import machine_of, make_table
+from benchmarks.learning.tables import make_tables as learning_tables
+from benchmarks.learning.tables import read_cells
 from benchmarks.paper.__main__ import PaperConfig
 from benchmarks.paper.document import fill
 from benchmarks.paper.records import read_records
@@ -97,6 +99,12 @@ def commands_of(document):
 def test_the_results_are_those_on_file():
     seeds = json.loads((ROOT / "benchmarks/results/taste.json").read_text("utf-8"))["seeds"]
     assert make_tables(seeds) in (ROOT / "docs/results.md").read_text("utf-8")
+
+
+def test_what_comparisons_teach_is_that_on_file():
+    records = read_cells(ROOT / "benchmarks/results/learning")
+    results = (ROOT / "docs/results.md").read_text("utf-8")
+    assert all(table in results for table in learning_tables(records).values())
 
 
 def test_the_speed_is_that_on_file():
