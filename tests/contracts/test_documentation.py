@@ -176,6 +176,7 @@ def test_every_tastemaker_command_in_the_readme_exists():
         ["-m", "benchmarks.paper"],
         ["-m", "benchmarks.paper.write"],
         ["-m", "benchmarks.latency"],
+        ["-m", "benchmarks.refit"],
         ["-m", "benchmarks.raters"],
         ["-m", "rl_finetune.evaluate"],
     ],

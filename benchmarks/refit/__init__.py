@@ -1,0 +1,1 @@
+"""What a fit costs in seconds and memory: features computed, and features kept."""
