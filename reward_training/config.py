@@ -6,7 +6,7 @@ from typing import Literal
 
 from data.records import Aspect
 
-HeadKind = Literal["similarity", "mlp"]
+HeadKind = Literal["similarity", "linear", "mlp"]
 TieModel = Literal["none", "davidson", "rao_kupper"]
 TrainedPart = Literal["head", "text", "last", "lora", "all"]
 RaterTrust = Literal["equal", "learned"]
@@ -27,7 +27,8 @@ class ModelConfig:
     rank: int = 8
     """With train lora: rank of the adapters."""
     head: HeadKind = "similarity"
-    """"similarity": the cosine of image and text times a learned scale; "mlp": that plus a small
+    """"similarity": the cosine of image and text times a learned scale; "linear": that plus a
+    linear function of image and image times text that starts at zero; "mlp": that plus a small
     network on both features that starts at zero."""
     ties: TieModel = "davidson"
     """How equal pairs are explained: "davidson" or "rao_kupper" give ties a probability of their
@@ -42,7 +43,7 @@ class ModelConfig:
         if self.train == "head" and self.head == "similarity":
             raise ValueError(
                 "train: expected text or all with head similarity, got head: "
-                "a scale alone changes no order; choose head mlp"
+                "a scale alone changes no order; choose head linear or mlp"
             )
 
 

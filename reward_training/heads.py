@@ -48,6 +48,58 @@ class SimilarityHead(nn.Module):
         return self.log_scale.exp() * text_features @ image_features.T
 
 
+class LinearHead(SimilarityHead):
+    """The scaled cosine plus a linear function of (image, image * text), which starts at zero."""
+
+    def __init__(self, scale: float, embed_dim: int) -> None:
+        super().__init__(scale)
+        self.weight = nn.Parameter(torch.zeros(1, 2 * embed_dim))
+
+    def forward(
+        self,
+        image_features: Float[Tensor, "batch embedding"],
+        text_features: Float[Tensor, "batch embedding"],
+    ) -> Float[Tensor, " batch"]:
+        """Return the scaled cosine plus the linear correction."""
+        inputs = _entries_of_one(image_features, text_features)
+        correction = functional.linear(inputs, self.weight).squeeze(-1)
+        return super().forward(image_features, text_features) + correction
+
+    def table(
+        self,
+        image_features: Float[Tensor, "images embedding"],
+        text_features: Float[Tensor, "prompts embedding"],
+    ) -> Float[Tensor, "prompts images"]:
+        """Return what `forward` gives of every image with every text."""
+        root = math.sqrt(image_features.shape[-1])
+        of_image, of_product = self.weight.chunk(2, dim=1)
+        weights = root * (of_image + root * of_product * text_features)
+        return super().table(image_features, text_features) + weights @ image_features.T
+
+    def last_features(
+        self,
+        image_features: Float[Tensor, "batch embedding"],
+        text_features: Float[Tensor, "batch embedding"],
+    ) -> Float[Tensor, "batch width"]:
+        """Return what the last layer weighs: the similarity's terms, then the correction's."""
+        terms = super().last_features(image_features, text_features)
+        return torch.cat([terms, _entries_of_one(image_features, text_features)], dim=-1)
+
+    def last_weights(self, width: int) -> Float[Tensor, " width"]:
+        """Return the weights of that many last features."""
+        return torch.cat([super().last_weights(width - self.weight.shape[1]), self.weight[0]])
+
+
+def _entries_of_one(
+    image_features: Float[Tensor, "batch embedding"],
+    text_features: Float[Tensor, "batch embedding"],
+) -> Float[Tensor, "batch inputs"]:
+    """Return (image, image * text) with entries of about 1, of features of unit length."""
+    root = math.sqrt(image_features.shape[-1])
+    image = image_features * root
+    return torch.cat([image, image * text_features * root], dim=-1)
+
+
 class MlpHead(SimilarityHead):
     """The scaled cosine plus a network of one hidden layer on (image, text, image * text).
 
@@ -122,6 +174,8 @@ def make_head(
     kind: HeadKind, *, scale: float, embed_dim: int, generator: torch.Generator
 ) -> SimilarityHead:
     """Make an untrained head; `scale` is the factor on the cosine that it starts with."""
+    if kind == "linear":
+        return LinearHead(scale, embed_dim)
     if kind == "mlp":
         return MlpHead(scale, embed_dim, generator)
     return SimilarityHead(scale)

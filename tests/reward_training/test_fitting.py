@@ -32,6 +32,7 @@ def test_a_planted_preference_is_learned_from_random_weights(thorough_config, sn
     "model",
     [
         ModelConfig(train="head", head="mlp"),
+        ModelConfig(train="head", head="linear"),
         ModelConfig(head="mlp", ties="none"),
         ModelConfig(train="all", ties="rao_kupper"),
         ModelConfig(train="last", blocks=0.5),

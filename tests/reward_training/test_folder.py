@@ -16,7 +16,7 @@ from reward_training.model import LearnedReward
 PROMPTS = ["a bright dog", "a dark cat"]
 
 
-@pytest.fixture(params=["similarity", "mlp"])
+@pytest.fixture(params=["similarity", "linear", "mlp"])
 def reward(request, backbone):
     generator = torch.Generator().manual_seed(0)
     reward = LearnedReward(backbone, head=request.param, ties="rao_kupper", generator=generator)

@@ -7,7 +7,7 @@ from torch.nn.functional import normalize
 from reward_training.heads import make_head
 
 
-@pytest.mark.parametrize("kind", ["similarity", "mlp"])
+@pytest.mark.parametrize("kind", ["similarity", "linear", "mlp"])
 @pytest.mark.parametrize(("num_images", "num_texts"), [(5, 3), (1, 4), (4, 1)])
 def test_a_table_has_what_forward_gives_and_the_same_gradients(kind, num_images, num_texts):
     generator = torch.Generator().manual_seed(0)

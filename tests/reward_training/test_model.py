@@ -7,7 +7,7 @@ from reward_training.published.similarity import clip_score
 PROMPTS = ["a bright dog", "a dark cat", "a bright dog", "a dark star"]
 
 
-@pytest.fixture(params=["similarity", "mlp"])
+@pytest.fixture(params=["similarity", "linear", "mlp"])
 def reward(request, backbone):
     generator = torch.Generator().manual_seed(0)
     return LearnedReward(backbone, head=request.param, ties="davidson", generator=generator)
