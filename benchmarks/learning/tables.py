@@ -14,6 +14,7 @@ HEADS = {
     "ties": "what is made of ties",
     "active": "which pairs were asked about",
 }
+_GROWING = ("curve", "active")
 _SPLITS = {"unseen": "right on unseen prompts", "compared": "right on compared prompts"}
 
 
@@ -35,15 +36,26 @@ def _table(name: str, records: Sequence[Record]) -> str:
         return "Not run yet."
     heads = [HEADS[name], "comparisons", "seeds", *_SPLITS.values()]
     rows = [heads, ["---"] * len(heads)]
+    for variant, steps in _groups(name, records):
+        cells = (_spread([step[split]["value"] for step in steps]) for split in _SPLITS)
+        rows.append([variant, _range(steps), str(len(steps)), *cells])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _groups(name: str, records: Sequence[Record]) -> list[tuple[str, list[Record]]]:
+    """Collect the steps of a row over the seeds: of one variant, and where it grows of one size."""
     groups: dict[tuple[int, str], list[Record]] = {}
     for record in records:
         variant = record["variant"].partition(", ")[0] if name == "curve" else record["variant"]
         for step in record["steps"]:
-            groups.setdefault((step["comparisons"], variant), []).append(step)
-    for (number, variant), steps in sorted(groups.items()):
-        cells = (_spread([step[split]["value"] for step in steps]) for split in _SPLITS)
-        rows.append([variant, f"{number:,}", str(len(steps)), *cells])
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+            size = step["comparisons"] if name in _GROWING else 0
+            groups.setdefault((size, variant), []).append(step)
+    return [(variant, groups[size, variant]) for size, variant in sorted(groups)]
+
+
+def _range(steps: Sequence[Record]) -> str:
+    sizes = sorted({step["comparisons"] for step in steps})
+    return f"{sizes[0]:,}" if len(sizes) == 1 else f"{sizes[0]:,} to {sizes[-1]:,}"
 
 
 def _spread(values: Sequence[float]) -> str:
