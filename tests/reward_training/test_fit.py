@@ -105,7 +105,7 @@ def test_wrong_arguments_are_refused_in_one_line(command, clip_folder, tmp_path,
     check_refused(command("--backbone", tmp_path, *planted, *out), "no backbone")
     check_refused(command(*backbone, *planted, *out, "--training.num-updates", "0"), "num_updates")
     check_refused(command(*backbone, *planted, *out, "--held-out-fraction", "1"), "held_out")
-    check_refused(command(*backbone, *planted, *out, "--model.head", "linear"), "head")
+    check_refused(command(*backbone, *planted, *out, "--model.head", "quadratic"), "head")
     check_refused(
         command(*backbone, *planted, *out, "--model.head", "similarity", "--model.train", "head"),
         "scale alone",
