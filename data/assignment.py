@@ -89,7 +89,8 @@ class Assignment(Comparisons):
     def served_pairs(self, round: int) -> list[Pair]:  # noqa: A002
         """List what is asked now: the round's pairs, gold among them, and those of open studies."""
         columns = ", ".join(rows.PAIRS.columns())
-        query = f"WITH {SERVED} SELECT {columns} FROM served ORDER BY ordinal"
+        query = f"""WITH {SERVED} SELECT {columns} FROM pairs
+            WHERE pair_id IN (SELECT pair_id FROM served) ORDER BY ordinal"""
         with self.reading() as connection:
             return [rows.PAIRS.read(row) for row in connection.execute(query, [round]).fetchall()]
 
@@ -142,13 +143,14 @@ def _turns(
     repeat_after: int,
 ) -> list[tuple[Pair, bool]]:
     """Return the pairs that are the rater's turn, each with whether it is the second time."""
-    columns = ", ".join(rows.PAIRS.columns())
-    query = f"""{TURNS} SELECT is_repeat, {columns} FROM turns
+    query = f"""{TURNS} SELECT pair_id, is_repeat FROM turns
         ORDER BY rank, study IS NULL, turn, place LIMIT ?"""
     seats = [RaterKind.PERSON.value, moment, Choice.SKIP.value]
     asked = [number, *seats, *[rater_id] * 4, repeat_after, rater_id, num]
     found = connection.execute(query, asked).fetchall()
-    return [(rows.PAIRS.read(row[1:]), bool(row[0])) for row in found]
+    wanted = rows.PAIRS.select(connection, pair_id=[pair_id for pair_id, _ in found])
+    pairs = {pair.pair_id: pair for pair in wanted}
+    return [(pairs[pair_id], bool(is_repeat)) for pair_id, is_repeat in found]
 
 
 def _questions(
@@ -174,6 +176,8 @@ def _questions(
 
 def _has_seat(connection: Connection, pair_id: str, rater_id: str, moment: datetime) -> bool:
     """Say whether the rater sits at the pair or may sit down; a pair that is not there has room."""
+    if _has_lease(connection, pair_id, rater_id, moment):
+        return True
     query = f"""WITH {SEATED}
         SELECT count(*), count(*) FILTER (WHERE rater_id = ?) FROM seated WHERE pair_id = ?"""
     asked = [RaterKind.PERSON.value, moment, Choice.SKIP.value, rater_id, pair_id]
@@ -181,6 +185,14 @@ def _has_seat(connection: Connection, pair_id: str, rater_id: str, moment: datet
     pairs = rows.PAIRS.select(connection, pair_id=pair_id)
     is_open = not pairs or pairs[0].better is not None
     return is_open or row is None or row[1] > 0 or row[0] < pairs[0].num_raters
+
+
+def _has_lease(connection: Connection, pair_id: str, rater_id: str, moment: datetime) -> bool:
+    """Say whether the rater was shown the pair and their lease on it is not over."""
+    query = """SELECT until FROM leases WHERE pair_id = ? AND rater_id = ?
+        ORDER BY ordinal DESC LIMIT 1"""
+    row = connection.execute(query, [pair_id, rater_id]).fetchone()
+    return row is not None and row[0] > moment
 
 
 def _lease(connection: Connection, pairs: Sequence[Pair], rater_id: str, until: datetime) -> None:

@@ -2,7 +2,9 @@
 
 SERVED = """
     served AS (
-        SELECT *, array_length(string_to_array(aspects, ' '), 1) AS num_aspects FROM pairs
+        SELECT pair_id, prompt_id, study, num_raters, better, asked_again,
+            array_length(string_to_array(aspects, ' '), 1) AS num_aspects
+        FROM pairs
         WHERE study IS NULL AND round = ?
             OR study IN (SELECT name FROM current_studies WHERE status = 'open'))"""
 """What is asked now: the pairs of a round, and those of studies that are open."""

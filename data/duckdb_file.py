@@ -33,10 +33,17 @@ _FAULTS_OF_THE_FILE = (
 class DuckDBFile:
     """A DuckDB file as something to transact with, never as an open connection."""
 
-    def __init__(self, path: Path, *, patience_s: float = PATIENCE_S) -> None:
-        """Name the file; nothing is opened yet. `patience_s` bounds the wait for a lock."""
+    def __init__(
+        self, path: Path, *, patience_s: float = PATIENCE_S, linger_s: float = 0.0
+    ) -> None:
+        """Name the file; nothing is opened yet.
+
+        `patience_s` bounds the wait for a lock. The file stays open for `linger_s` after it was
+        used, unless another process wants it: for who comes again soon.
+        """
         self.path = path
         self.patience_s = patience_s
+        self.linger_s = linger_s
 
     @property
     def place(self) -> str:
@@ -117,7 +124,7 @@ class DuckDBFile:
             raise WorkspaceError(f"no store at {self.path}; make one with `tastemaker init`")
         waiting = Waiting(self.path, self.patience_s)
         try:
-            with opened(waiting, read_only=read_only) as connection:
+            with opened(waiting, read_only=read_only, linger_s=self.linger_s) as connection:
                 yield connection
         except _FAULTS_OF_THE_FILE as error:
             raise StoreError(f"{self.path}: {plainly(error)}") from error

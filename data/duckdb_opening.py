@@ -8,14 +8,14 @@ import contextlib
 import logging
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
 
 from data.duckdb_log import DamagedLog, is_damaged, is_unknown, log_of, rescue
 from data.errors import StoreError
-from data.file_lock import among_processes
+from data.file_lock import HeldLock, among_processes
 from data.thread_line import line_of
 from data.waiting import Waiting
 
@@ -31,8 +31,11 @@ SETTINGS: dict[str, str | bool | int | float | list[str]] = {
 
 _OPEN_PAUSE_S = 0.05
 
-_LONGEST_S = 0.25
-"""How long a process keeps the file open while its threads stand in line."""
+_SHARED_S = 0.25
+"""How long a process may keep the file open that others wait for, while its threads stand in line.
+"""
+_LONGEST_S = 2.0
+"""How long it may keep it open at all: programs that do not know our lock wait for it too."""
 
 _LOCK_SIGNS = (
     "could not set lock",
@@ -44,15 +47,19 @@ _log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def opened(waiting: Waiting, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+def opened(
+    waiting: Waiting, *, read_only: bool, linger_s: float
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """Have the file open, alone among this process's threads.
 
     Where others wait in line, it stays open for them: opening and closing take longer than most
-    of what is done in between.
+    of what is done in between. For `linger_s` it stays open for who comes next, unless another
+    process wants it.
     """
     line = line_of(waiting.path)
     with line.turn(waiting):
-        file = line.kept or _open(waiting, read_only=read_only and not line.is_wanted)
+        is_alone = not (line.is_wanted or linger_s)
+        file = line.kept or _open(waiting, read_only=read_only and is_alone)
         assert isinstance(file, _OpenFile)
         line.kept = file
         try:
@@ -61,19 +68,41 @@ def opened(waiting: Waiting, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConn
         except BaseException:
             line.close()
             raise
-        if time.monotonic() >= file.until:
+        file.linger(linger_s)
+        if file.is_over():
             line.close()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _OpenFile:
     """A connection, and the lock under which it was opened."""
 
     connection: duckdb.DuckDBPyConnection
     held: contextlib.ExitStack
-    until: float
-    """When it has to be closed, so that other processes have their turn: at once where it cannot
-    be written."""
+    lock: HeldLock
+    is_writable: bool
+    opened_at: float = field(default_factory=time.monotonic)
+    until: float = 0.0
+    """When it is to be closed if nobody has come."""
+
+    @property
+    def lingers(self) -> bool:
+        """Whether it may stay open with nobody in line."""
+        return time.monotonic() < self.until
+
+    def linger(self, seconds: float) -> None:
+        """Stay open for at least so long from now."""
+        self.until = max(self.until, time.monotonic() + seconds)
+
+    def is_over(self) -> bool:
+        """Say whether not even the next in line may have it."""
+        age = time.monotonic() - self.opened_at
+        is_too_long = age >= _LONGEST_S or (age >= _SHARED_S and self.lock.is_wanted())
+        return not self.is_writable or is_too_long
+
+    def is_due(self) -> bool:
+        """Say whether to close it, with nobody in line."""
+        return not self.lingers or self.is_over() or self.lock.is_wanted()
 
     def close(self) -> None:
         """Close the file, then let go of the lock."""
@@ -83,15 +112,14 @@ class _OpenFile:
 def _open(waiting: Waiting, *, read_only: bool) -> _OpenFile:
     """Take the lock and open the file; who has to rescue its log takes the lock alone."""
     with contextlib.ExitStack() as held:
-        held.enter_context(among_processes(waiting, shared=read_only))
+        lock = held.enter_context(among_processes(waiting, shared=read_only))
         connection = _connect_to_whole(waiting, read_only)
         if connection is None:
             held.close()
-            held.enter_context(among_processes(waiting, shared=False))
+            lock = held.enter_context(among_processes(waiting, shared=False))
             connection = _connect_to_rescued(waiting, read_only)
         held.callback(connection.close)
-        until = 0.0 if read_only else time.monotonic() + _LONGEST_S
-        return _OpenFile(connection, held.pop_all(), until)
+        return _OpenFile(connection, held.pop_all(), lock, is_writable=not read_only)
 
 
 def connect(waiting: Waiting, *, read_only: bool) -> duckdb.DuckDBPyConnection:

@@ -8,6 +8,7 @@ and overwrite its rows. Therefore this lock is held from before the opening unti
 import contextlib
 import fcntl
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import BinaryIO
 
 from data.thread_line import line_of
@@ -28,8 +29,24 @@ def alone(waiting: Waiting) -> Iterator[None]:
             yield
 
 
+@dataclass(frozen=True, slots=True)
+class HeldLock:
+    """The lock while this process holds it."""
+
+    file: BinaryIO
+
+    def is_wanted(self) -> bool:
+        """Say whether another process waits for it."""
+        try:
+            fcntl.lockf(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _TURN)
+        except (BlockingIOError, PermissionError):
+            return True
+        fcntl.lockf(self.file, fcntl.LOCK_UN, 1, _TURN)
+        return False
+
+
 @contextlib.contextmanager
-def among_processes(waiting: Waiting, *, shared: bool) -> Iterator[None]:
+def among_processes(waiting: Waiting, *, shared: bool) -> Iterator[HeldLock]:
     """Hold the lock between processes; closing the file, or dying, lets go of it.
 
     It is taken in two steps, so that who waits for its turn is not overtaken for ever.
@@ -39,7 +56,7 @@ def among_processes(waiting: Waiting, *, shared: bool) -> Iterator[None]:
         _take(file, fcntl.LOCK_EX, _TURN, waiting)
         _take(file, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, _USE, waiting)
         fcntl.lockf(file, fcntl.LOCK_UN, 1, _TURN)
-        yield
+        yield HeldLock(file)
 
 
 def _take(file: BinaryIO, kind: int, byte: int, waiting: Waiting) -> None:

@@ -35,10 +35,13 @@ def choose_store(url: str | None) -> None:
         os.environ[STORE_VARIABLE] = url
 
 
-def engine_of(root: Path) -> Engine:
-    """Return the engine of a workspace's store; nothing is opened yet."""
+def engine_of(root: Path, *, linger_s: float = 0.0) -> Engine:
+    """Return the engine of a workspace's store; nothing is opened yet.
+
+    A file stays open for `linger_s` after it was used, where nobody else wants it.
+    """
     url = os.environ.get(STORE_VARIABLE) or _remembered(root)
-    return DuckDBFile(root / FILE_NAME) if url is None else _database(url)
+    return DuckDBFile(root / FILE_NAME, linger_s=linger_s) if url is None else _database(url)
 
 
 def has_store(root: Path) -> bool:

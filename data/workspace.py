@@ -101,9 +101,9 @@ class Workspace:
         """The report's folder."""
         return self.root / "report"
 
-    def store(self) -> Store:
-        """Open the store: see `Store.open`."""
-        return Store.open(engine_of(self.root))
+    def store(self, *, linger_s: float = 0.0) -> Store:
+        """Open the store: see `Store.open`, and `engine_of` for how long it stays open."""
+        return Store.open(engine_of(self.root, linger_s=linger_s))
 
     def image_path(self, sha256: str) -> Path:
         """Return where the image of that hash lies; a missing one is expected as a PNG."""

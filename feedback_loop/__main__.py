@@ -6,7 +6,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import NoReturn
 
-from data.entry import run_command
+from data.entry import let_raters_go_first, run_command
 from data.errors import ConfigError
 
 Command = Callable[[list[str]], None]
@@ -31,6 +31,9 @@ COMMANDS = {
 }
 
 
+_LONG = ("generate", "fit", "tune", "round", "demo", "report", "compare", "check-reward")
+
+
 def main() -> NoReturn:
     """Run the command line and exit: 0 when done, 2 on a mistake that the user can mend."""
     run_command(lambda: dispatch(sys.argv[1:]))
@@ -46,6 +49,8 @@ def dispatch(argv: list[str]) -> None:
 
         sys.stdout.write(f"tastemaker {version('tastemaker')}\n")
     elif word in COMMANDS:
+        if word in _LONG:
+            let_raters_go_first()
         _command(word)(others)
     else:
         near = difflib.get_close_matches(word, COMMANDS, 1)

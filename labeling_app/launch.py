@@ -39,6 +39,7 @@ def command(
         "server.maxUploadSize": 1,
         "browser.gatherUsageStats": "false",
         "client.showErrorDetails": "none",
+        "runner.postScriptGC": "false",
     }
     options = [f"--{name}={value}" for name, value in flags.items()]
     options += [f"--secrets.files={path}" for path in (workspace / SECRETS,) if path.is_file()]

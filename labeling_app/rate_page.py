@@ -15,6 +15,10 @@ from labeling_app.presses import Press
 from labeling_app.session import sign_out
 from labeling_app.stage import KEY, TOO_FAST, show_stage, stage_data
 
+LINGER_S = 0.25
+"""How long the store stays open after an answer, for the look-ups that follow it and other raters'
+answers: opening it is most of an answer's work."""
+
 _SAID = {
     Outcome.RECORDED: "",
     Outcome.UNDONE: "Taken back: here is that pair again.",
@@ -37,7 +41,8 @@ def show(
 
     Who may not see the gallery has no `on_gallery`.
     """
-    _pairs(workspace, desk_of(workspace.store(), rater), on_progress, on_gallery)
+    store = workspace.store(linger_s=LINGER_S)
+    _pairs(workspace, desk_of(store, rater), on_progress, on_gallery)
 
 
 @st.fragment

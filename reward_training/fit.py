@@ -4,7 +4,7 @@ import sys
 from typing import Any
 
 from data.config_file import parse
-from data.entry import run_command
+from data.entry import let_raters_go_first, run_command
 from reward_training.config import FitConfig
 from reward_training.trust_words import kinds_words, share_words, trust_lines
 
@@ -46,4 +46,5 @@ def summary_lines(metrics: dict[str, Any]) -> list[str]:
 
 
 if __name__ == "__main__":
+    let_raters_go_first()
     run_command(main)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.config_file import parse
-from data.entry import run_command
+from data.entry import let_raters_go_first, run_command
 from reward_training.trust_words import curve_words
 
 CURVE_FILE = "learning_curve.json"
@@ -56,4 +56,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    let_raters_go_first()
     run_command(main)

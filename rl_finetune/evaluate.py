@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.config_file import load_yaml, parse
-from data.entry import run_command
+from data.entry import let_raters_go_first, run_command
 from data.errors import ConfigError
 from rl_finetune.config import TuneConfig
 from rl_finetune.validation import require
@@ -94,4 +94,5 @@ def _drawn_by(config: TuneConfig) -> dict[str, object]:
 
 
 if __name__ == "__main__":
+    let_raters_go_first()
     run_command(main)

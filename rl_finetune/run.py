@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.config_file import load_yaml, parse
-from data.entry import run_command
+from data.entry import let_raters_go_first, run_command
 from data.errors import ConfigError
 from data.files import digest
 from rl_finetune.config import TuneConfig
@@ -109,4 +109,5 @@ def summary_lines(result: "TuneResult") -> list[str]:
 
 
 if __name__ == "__main__":
+    let_raters_go_first()
     run_command(main)

@@ -53,9 +53,8 @@ with open(sys.argv[1] + ".lock", "a+b") as file:
     assert len(store.prompts()) == 1
 
 
-def test_threads_in_line_share_an_opening_and_then_let_go(
-    workspace: Workspace, python: Python, monkeypatch: pytest.MonkeyPatch
-):
+def openings(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Return what fills with an entry for each opening from now on: whether it is to read only."""
     opened: list[bool] = []
     connect = duckdb.connect
 
@@ -64,9 +63,70 @@ def test_threads_in_line_share_an_opening_and_then_let_go(
         return connect(path, read_only=read_only, **settings)  # type: ignore[arg-type]
 
     monkeypatch.setattr(duckdb, "connect", count)
+    return opened
+
+
+def test_a_store_that_lingers_is_opened_once_for_what_comes_soon(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+):
+    opened = openings(monkeypatch)
     monkeypatch.setattr("data.duckdb_opening._LONGEST_S", 60.0)
+    store = workspace.store(linger_s=60)
+    line = line_of(workspace.store_path)
+    assert len(store.pairs()) == 6
+    store.add_rater(Rater.new("ada", RaterKind.PERSON))
+    assert len(workspace.store().raters()) == 2
+    assert line.kept is not None
+    assert opened == [False]
+    line.close_idle()
+    assert line.kept is None
+    assert len(workspace.store().raters()) == 2
+
+
+def test_another_process_need_not_wait_for_a_store_that_lingers(
+    workspace: Workspace, python: Python, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("data.duckdb_opening._LONGEST_S", 60.0)
+    workspace.store(linger_s=60).add_rater(Rater.new("ada", RaterKind.PERSON))
+    assert line_of(workspace.store_path).kept is not None
+    script = """
+import sys
+from pathlib import Path
+from data.duckdb_file import DuckDBFile
+from data.store import Store
+print(len(Store.open(DuckDBFile(Path(sys.argv[1]), patience_s=5)).raters()))
+"""
+    assert python(script, workspace.store_path).communicate() == ("2\n", "")
+    assert line_of(workspace.store_path).kept is None
+
+
+def test_what_was_committed_outlives_a_kill_while_the_store_lingers(
+    workspace: Workspace, python: Python
+):
+    script = """
+import sys, time
+from pathlib import Path
+from data.records import Rater, RaterKind
+from data.workspace import Workspace
+store = Workspace.open(Path(sys.argv[1])).store(linger_s=60)
+store.add_rater(Rater.new("ada", RaterKind.PERSON))
+print("written", flush=True)
+time.sleep(60)
+"""
+    writer = python(script, workspace.root)
+    assert writer.stdout is not None
+    assert writer.stdout.readline() == "written\n"
+    writer.kill()
+    writer.communicate()
+    assert {rater.name for rater in workspace.store().raters()} >= {"ada"}
+
+
+def test_threads_in_line_share_an_opening_and_then_let_go(
+    workspace: Workspace, python: Python, monkeypatch: pytest.MonkeyPatch
+):
     store, threads, told = workspace.store(), [], []
-    opened.clear()
+    opened = openings(monkeypatch)
+    monkeypatch.setattr("data.duckdb_opening._LONGEST_S", 60.0)
 
     def look() -> None:
         told.append(len(store.pairs()))

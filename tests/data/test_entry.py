@@ -69,3 +69,17 @@ run_command(main)
     assert process.stderr is not None
     with process.stderr as errors:
         assert errors.read() == ""
+
+
+def test_long_work_leaves_the_processor_to_raters_and_never_takes_back_what_it_left(
+    python: Callable[..., subprocess.Popen[str]],
+):
+    script = """
+import os
+from data.entry import let_raters_go_first
+for given in (0, 15):
+    os.setpriority(os.PRIO_PROCESS, 0, max(given, os.getpriority(os.PRIO_PROCESS, 0)))
+    let_raters_go_first()
+    print(os.getpriority(os.PRIO_PROCESS, 0))
+"""
+    assert python(script).communicate() == ("10\n15\n", "")

@@ -1,4 +1,4 @@
-"""Threads in line: each has its turn, in order, and nothing stays open behind the last."""
+"""Threads in line: each has its turn, in order, and behind the last stays open what lingers."""
 
 import threading
 import time
@@ -12,10 +12,18 @@ from data.waiting import Waiting
 
 
 class Door:
-    def __init__(self) -> None:
+    def __init__(self, *, lingers: bool = False) -> None:
         self.is_open = True
+        self.is_locked = False
+        self.lingers = lingers
+        self.due = threading.Event()
+
+    def is_due(self) -> bool:
+        return self.due.is_set()
 
     def close(self) -> None:
+        if self.is_locked:
+            raise OSError("it is locked")
         self.is_open = False
 
 
@@ -65,6 +73,46 @@ def test_what_is_kept_goes_to_the_next_and_is_closed_by_the_last(waiting: Waitin
     assert seen == [True, True, True]
     assert not door.is_open
     assert line.kept is None
+
+
+def leave_open(line: Line, door: Door, waiting: Waiting) -> None:
+    with line.turn(waiting):
+        line.kept = door
+
+
+def wait_until_closed(line: Line) -> None:
+    deadline = time.monotonic() + 20
+    while line.kept is not None:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def test_what_lingers_stays_open_for_who_comes_again_until_it_is_due(waiting: Waiting):
+    line, door = Line(), Door(lingers=True)
+    leave_open(line, door, waiting)
+    with line.turn(waiting):
+        assert line.kept is door
+        door.due.set()
+        time.sleep(0.02)
+        assert door.is_open, "closed under the hands of who has the turn"
+    wait_until_closed(line)
+    assert not door.is_open
+    leave_open(line, another := Door(lingers=True), waiting)
+    another.due.set()
+    wait_until_closed(line)
+
+
+def test_a_lingering_file_that_cannot_be_closed_is_said_and_stops_nobody(
+    waiting: Waiting, caplog: pytest.LogCaptureFixture
+):
+    line, door = Line(), Door(lingers=True)
+    door.is_locked = True
+    leave_open(line, door, waiting)
+    door.due.set()
+    wait_until_closed(line)
+    leave_open(line, Door(), waiting)
+    assert line.kept is None
+    assert "what was committed stays" in caplog.text
 
 
 def test_who_has_waited_in_vain_leaves_nothing_open(tmp_path: Path, waiting: Waiting):

@@ -19,6 +19,7 @@ def test_the_command_is_private_and_quiet():
         "--server.headless=true",
         "--browser.gatherUsageStats=false",
         "--server.fileWatcherType=none",
+        "--runner.postScriptGC=false",
         "--server.allowedHosts=localhost",
     } <= set(asked)
 
