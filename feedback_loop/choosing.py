@@ -108,7 +108,7 @@ class _Scale:
             batch = ids[start : start + _BATCH]
             pixels = read_images(loop.workspace, [hashes[each] for each in batch])
             with torch.no_grad():
-                seen = reward.backbone.encode_pairs(pixels, [texts[prompt_of[i]] for i in batch])
+                seen = reward.backbone.read(pixels, [texts[prompt_of[i]] for i in batch])
                 features.append(reward.head.last_features(*seen))
                 rewards.append(reward.head(*seen))
         rows = {image_id: row for row, image_id in enumerate(ids)}

@@ -9,13 +9,14 @@ import torch
 from data.errors import RewardError
 from data.files import digest, sha256_of
 from reward_training import open_clip_backbone, transformers_backbone
-from reward_training.backbone import Backbone
+from reward_training.backbone import Backbone, TwoTowers
 from reward_training.open_clip_backbone import ClipBackbone
-from reward_training.transformers_backbone import HUB, TransformersBackbone
+from reward_training.transformers_backbone import TransformersBackbone
+from reward_training.transformers_folder import CONFIG_FILE, HUB, model_type
 
 _FORMS = (
     f"a folder with {open_clip_backbone.CONFIG_FILE} (open_clip) or "
-    f"{transformers_backbone.CONFIG_FILE} (transformers' CLIP or SigLIP), one of open_clip's own "
+    f"{CONFIG_FILE} (transformers' CLIP or SigLIP), one of open_clip's own "
     f"such as ViT-B-32/laion2b_s34b_b79k, or {HUB}ORGANISATION/NAME of the hub"
 )
 
@@ -30,21 +31,44 @@ def open_backbone(source: str) -> Backbone:
     folder = Path(source)
     if (folder / open_clip_backbone.CONFIG_FILE).is_file():
         return ClipBackbone.open_folder(folder)
-    if (folder / transformers_backbone.CONFIG_FILE).is_file():
-        return TransformersBackbone.open(source)
+    if (folder / CONFIG_FILE).is_file():
+        return _kind_of(source).open(source)
     if source.startswith(HUB):
-        return TransformersBackbone.open(source.removeprefix(HUB))
+        name = source.removeprefix(HUB)
+        return _kind_of(name).open(name)
     model, _, pretrained = source.partition("/")
     if open_clip_backbone.is_known(model) and pretrained:
         return ClipBackbone.open_known(model, pretrained)
     raise RewardError(f"no backbone at {source!r}: expected {_FORMS}")
 
 
+def open_towers(source: str) -> TwoTowers:
+    """Open a backbone with a feature of its own for images and one for texts, such as a CLIP."""
+    backbone = open_backbone(source)
+    if not isinstance(backbone, TwoTowers):
+        raise RewardError(
+            f"{source} reads texts together with images and has no features of either alone; "
+            "expected a CLIP or SigLIP"
+        )
+    return backbone
+
+
 def open_definition(folder: Path) -> Backbone:
     """Rebuild what `save_definition` wrote, weights still random."""
-    if (folder / transformers_backbone.CONFIG_FILE).is_file():
-        return TransformersBackbone.open_definition(folder)
+    if (folder / CONFIG_FILE).is_file():
+        return _kind_of(str(folder)).open_definition(folder)
     return ClipBackbone.open_definition(folder)
+
+
+def _kind_of(source: str) -> type[TransformersBackbone]:
+    """Return which backbone a model of transformers is."""
+    kind = model_type(source)
+    if kind not in transformers_backbone.KINDS:
+        raise RewardError(
+            f"{source} is a model of type {kind}; expected "
+            f"{' or '.join(transformers_backbone.KINDS)}"
+        )
+    return TransformersBackbone
 
 
 def digest_of_source(source: str) -> str:

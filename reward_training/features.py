@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from data.files import sha256_of
 from data.snapshot import Snapshot
-from reward_training.backbone import Backbone
+from reward_training.backbone import Backbone, TwoTowers
 from reward_training.dataset import read_images
 from reward_training.feature_cache import FeatureCache
 
@@ -33,7 +33,7 @@ KEPT_BYTES = 256 * 2**20
 class Features(Protocol):
     """Features of inputs by their rows."""
 
-    def __call__(self, rows: Int[Tensor, " rows"]) -> Float[Tensor, "rows embedding"]:
+    def __call__(self, rows: Int[Tensor, " rows"]) -> Shaped[Tensor, "rows *feature"]:
         """Return one feature per row; rows may repeat."""
         ...
 
@@ -63,7 +63,7 @@ class LiveFeatures:
         self.encode = encode
         self.inputs = inputs
 
-    def __call__(self, rows: Int[Tensor, " rows"]) -> Float[Tensor, "rows embedding"]:
+    def __call__(self, rows: Int[Tensor, " rows"]) -> Shaped[Tensor, "rows *feature"]:
         """Encode the rows with the tower as it is now."""
         distinct, places = rows.unique(return_inverse=True)
         features = self.encode(self.inputs(distinct))
@@ -79,7 +79,7 @@ class PairFeatures:
 
 
 def prepare_features(
-    backbone: Backbone, snapshot: Snapshot, images: list[str], prompts: list[str], *, kept: Path
+    backbone: TwoTowers, snapshot: Snapshot, images: list[str], prompts: list[str], *, kept: Path
 ) -> PairFeatures:
     """Run every frozen tower once over those of its inputs that are not kept, and keep them.
 
@@ -99,7 +99,7 @@ def prepare_features(
 
 
 def _image_features(
-    backbone: Backbone, snapshot: Snapshot, images: list[str], cache: FeatureCache
+    backbone: TwoTowers, snapshot: Snapshot, images: list[str], cache: FeatureCache
 ) -> Features:
     def pixels(keys: list[str]) -> Iterator[Float[Tensor, "1 3 height width"]]:
         for image in read_images(snapshot, keys):
@@ -120,7 +120,7 @@ def _image_features(
     return _frozen(backbone, cache, images, encode, unit="image")
 
 
-def _prompt_features(backbone: Backbone, prompts: list[str], cache: FeatureCache) -> Features:
+def _prompt_features(backbone: TwoTowers, prompts: list[str], cache: FeatureCache) -> Features:
     tokens = backbone.tokenize(prompts)
     if _is_trained(backbone.text_parameters()):
         return LiveFeatures(
@@ -135,7 +135,7 @@ def _prompt_features(backbone: Backbone, prompts: list[str], cache: FeatureCache
 
 
 def _frozen(
-    backbone: Backbone,
+    backbone: TwoTowers,
     cache: FeatureCache,
     keys: list[str],
     encode: Callable[[Sequence[int]], Tensor],

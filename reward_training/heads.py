@@ -1,6 +1,7 @@
 """From image and text features to a raw reward, in the units of Bradley-Terry's margin."""
 
 import math
+from abc import ABC, abstractmethod
 
 import torch
 from jaxtyping import Float
@@ -12,12 +13,35 @@ from reward_training.config import HeadKind
 HIDDEN_WIDTH = 64
 
 
-class SimilarityHead(nn.Module):
-    """The cosine of image and text times a learned positive scale, as PickScore does."""
+class Head(nn.Module, ABC):
+    """From the two things that a backbone makes of pairs (`Backbone.join`) to their raw reward.
+
+    What the backbone itself says of a pair counts times a learned positive scale.
+    """
 
     def __init__(self, scale: float) -> None:
         super().__init__()
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
+
+    @abstractmethod
+    def forward(
+        self, first: Float[Tensor, "batch first"], second: Float[Tensor, "batch second"]
+    ) -> Float[Tensor, " batch"]:
+        """Return the raw rewards."""
+
+    @abstractmethod
+    def last_features(
+        self, first: Float[Tensor, "batch first"], second: Float[Tensor, "batch second"]
+    ) -> Float[Tensor, "batch width"]:
+        """Return what the last layer weighs: the raw reward is their sum with `last_weights`."""
+
+    @abstractmethod
+    def last_weights(self, width: int) -> Float[Tensor, " width"]:
+        """Return the weights of that many last features."""
+
+
+class SimilarityHead(Head):
+    """The cosine of image and text times a learned positive scale, as PickScore does."""
 
     def forward(
         self,

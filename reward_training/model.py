@@ -7,7 +7,6 @@ from torch import Tensor, nn
 from data.errors import RewardError
 from reward_training.backbone import Backbone
 from reward_training.config import HeadKind, TieModel, TrainedPart
-from reward_training.heads import make_head
 from reward_training.losses import outcome_log_probabilities
 from reward_training.partly import adapter_parameters, add_adapters, last_blocks
 from reward_training.posterior import Posterior
@@ -36,12 +35,7 @@ class LearnedReward(nn.Module):
     ) -> None:
         super().__init__()
         self.backbone = backbone
-        self.head = make_head(
-            head,
-            scale=backbone.similarity_scale,
-            embed_dim=backbone.embed_dim,
-            generator=generator,
-        )
+        self.head = backbone.make_head(head, generator)
         self.head_kind: HeadKind = head
         self.ties: TieModel = ties
         self.tie_logit = nn.Parameter(torch.zeros(()))
@@ -68,7 +62,7 @@ class LearnedReward(nn.Module):
         self, images: Float[Tensor, "batch 3 height width"], prompts: list[str]
     ) -> Float[Tensor, " batch"]:
         """Return the raw reward; gradients pass through to the images."""
-        return self.head(*self.backbone.encode_pairs(images, prompts))
+        return self.head(*self.backbone.read(images, prompts))
 
     @property
     def posterior(self) -> Posterior:
@@ -92,9 +86,9 @@ class LearnedReward(nn.Module):
         self, images: Float[Tensor, "batch 3 height width"], prompts: list[str], width: float
     ) -> Float[Tensor, " batch"]:
         """Return the standardised reward minus `width` of its standard deviations."""
-        image, text = self.backbone.encode_pairs(images, prompts)
-        deviation = self.posterior.deviation(self.head.last_features(image, text))
-        raw = self.head(image, text) - width * deviation
+        pairs = self.backbone.read(images, prompts)
+        deviation = self.posterior.deviation(self.head.last_features(*pairs))
+        raw = self.head(*pairs) - width * deviation
         return self.standardise(raw).to(images.device)
 
     def log_probabilities(

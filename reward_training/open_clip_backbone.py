@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from data.errors import RewardError
-from reward_training.backbone import LOADER_ERRORS, Backbone, first_lines
+from reward_training.backbone import LOADER_ERRORS, TwoTowers, first_lines
 from reward_training.preprocessing import Preprocessing, ResizeMode
 
 CONFIG_FILE = "open_clip_config.json"
@@ -35,7 +35,7 @@ OPENAI_VOCABULARY = 49408
 _ERRORS = (*LOADER_ERRORS, SafetensorError)
 
 
-class ClipBackbone(Backbone):
+class ClipBackbone(TwoTowers):
     """A CLIP's two towers, its tokenizer and its preprocessing.
 
     Args:

@@ -9,14 +9,16 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from reward_training.backbone import HeadInputs
 from reward_training.checkpoint import Checkpoint, Look, TrainingState
 from reward_training.config import TrainingConfig
 from reward_training.dataset import Comparisons
 from reward_training.features import PairFeatures
+from reward_training.heads import SimilarityHead
 from reward_training.held_out_loss import held_out_loss
 from reward_training.losses import contrast_loss, cross_entropy, smooth_targets
 from reward_training.model import LearnedReward
@@ -112,9 +114,7 @@ class Fitting:
 
     def rewards(self, comparisons: Comparisons) -> Float[Tensor, "pairs 2"]:
         """Return the raw rewards of image a and image b, for each comparison."""
-        prompts = self.features.prompts(comparisons.prompt)
-        both = (comparisons.image_a, comparisons.image_b)
-        return torch.stack([self.reward.head(self.features.images(i), prompts) for i in both], -1)
+        return torch.stack([self.reward.head(*pairs) for pairs in self._read_both(comparisons)], -1)
 
     @torch.no_grad()
     def all_rewards(self, comparisons: Comparisons) -> Float[Tensor, "pairs 2"]:
@@ -127,9 +127,7 @@ class Fitting:
         """Return the raw reward of every image for its prompt, once."""
         images, prompts = comparisons.pictures()
         chunks = zip(images.split(CHUNK), prompts.split(CHUNK), strict=True)
-        return torch.cat(
-            [self.reward.head(self.features.images(i), self.features.prompts(p)) for i, p in chunks]
-        )
+        return torch.cat([self.reward.head(*self._read(i, p)) for i, p in chunks])
 
     @torch.no_grad()
     def posterior(self, comparisons: Comparisons) -> Posterior:
@@ -137,10 +135,9 @@ class Fitting:
         head = self.reward.head
 
         def told(batch: Comparisons) -> Told:
-            prompts = self.features.prompts(batch.prompt)
-            images = [self.features.images(i) for i in (batch.image_a, batch.image_b)]
-            features = torch.stack([head.last_features(image, prompts) for image in images], 1)
-            rewards = torch.stack([head(image, prompts) for image in images], 1)
+            read = self._read_both(batch)
+            features = torch.stack([head.last_features(*pairs) for pairs in read], 1)
+            rewards = torch.stack([head(*pairs) for pairs in read], 1)
             return features, rewards, self._trusted(batch).weight.to(rewards.device)
 
         rows = torch.arange(len(comparisons)).split(CHUNK)
@@ -162,6 +159,18 @@ class Fitting:
             loss = loss + self.config.contrast * contrast_loss(table, liking=liking, is_own=own)
         return loss
 
+    def _read(
+        self, images: Int[Tensor, " pairs"], prompts: Int[Tensor, " pairs"]
+    ) -> HeadInputs:
+        """Return what the head reads of pairs, by the rows of their images and prompts."""
+        return self.reward.backbone.join(self.features.images(images), self.features.prompts(prompts))
+
+    def _read_both(self, comparisons: Comparisons) -> list[HeadInputs]:
+        """Return what the head reads of all images a and of all images b; texts are read once."""
+        prompts = self.features.prompts(comparisons.prompt)
+        both = (comparisons.image_a, comparisons.image_b)
+        return [self.reward.backbone.join(self.features.images(i), prompts) for i in both]
+
     def _trusted(self, batch: Comparisons) -> Comparisons:
         """Let each comparison count for as much as its rater answers by the images."""
         if self.reward.reliability is None:
@@ -181,8 +190,10 @@ class Fitting:
 
     def _table(self, shown: Shown) -> Float[Tensor, "prompts images"]:
         """Return the raw reward of every image for every prompt."""
+        head = self.reward.head
+        assert isinstance(head, SimilarityHead)
         images, prompts = self.features.images(shown.images), self.features.prompts(shown.prompts)
-        return self.reward.head.table(images, prompts)
+        return head.table(images, prompts)
 
     def _update(self, batch: Comparisons, optimiser: torch.optim.Optimizer) -> float:
         optimiser.zero_grad()

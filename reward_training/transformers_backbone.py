@@ -1,10 +1,4 @@
-"""A CLIP or SigLIP of transformers as a backbone: a folder of `save_pretrained`, or of the hub.
-
-config.json                the architecture, of model_type clip or siglip
-model.safetensors          the weights
-preprocessor_config.json   how images are brought to the vision tower's size
-tokenizer files            as `AutoTokenizer` reads them
-"""
+"""A CLIP or SigLIP of transformers as a backbone: a folder of `save_pretrained`, or of the hub."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,25 +6,23 @@ from typing import Any
 
 import torch
 from jaxtyping import Float, Int
-from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import AutoConfig, AutoImageProcessor, AutoModel, AutoTokenizer
+from transformers import AutoConfig, AutoModel
 
-from data.errors import RewardError
-from reward_training.backbone import LOADER_ERRORS, Backbone, first_lines
-from reward_training.preprocessing import Preprocessing
+from reward_training.backbone import TwoTowers
+from reward_training.transformers_folder import (
+    ERRORS,
+    preprocessing_of,
+    tokenizer_and_processor,
+    unusable,
+)
 
-CONFIG_FILE = "config.json"
-HUB = "transformers:"
-"""Before the name of a model on the hub."""
-_KINDS = ("clip", "siglip")
-_ERRORS = (*LOADER_ERRORS, SafetensorError)
-_INTERPOLATIONS = {2: "bilinear", 3: "bicubic"}
-"""PIL's numbers for what transformers calls `resample`."""
+KINDS = ("clip", "siglip")
+"""What config.json calls them."""
 
 
-class TransformersBackbone(Backbone):
+class TransformersBackbone(TwoTowers):
     """The two towers of `CLIPModel` or `SiglipModel`, its tokenizer and its preprocessing.
 
     Args:
@@ -45,27 +37,25 @@ class TransformersBackbone(Backbone):
         self.model: Any = model
         self.tokenizer = tokenizer
         self.processor = processor
-        self.preprocess = _preprocessing(processor)
+        self.preprocess = preprocessing_of(processor)
 
     @classmethod
     def open(cls, source: str) -> "TransformersBackbone":
         """Open a folder, or a model of the hub, with its weights."""
         try:
-            _check_kind(AutoConfig.from_pretrained(source), source)
             model = AutoModel.from_pretrained(source, dtype=torch.float32)
-            return cls(model, *_beside(source))
-        except _ERRORS as error:
-            raise _unusable(source, error) from None
+            return cls(model, *tokenizer_and_processor(source))
+        except ERRORS as error:
+            raise unusable(source, error) from None
 
     @classmethod
     def open_definition(cls, folder: Path) -> "TransformersBackbone":
         """Rebuild the architecture and tokenizer of `save_definition`, weights still random."""
         try:
-            config = AutoConfig.from_pretrained(folder)
-            _check_kind(config, str(folder))
-            return cls(AutoModel.from_config(config), *_beside(str(folder)))
-        except _ERRORS as error:
-            raise _unusable(str(folder), error) from None
+            model = AutoModel.from_config(AutoConfig.from_pretrained(folder))
+            return cls(model, *tokenizer_and_processor(str(folder)))
+        except ERRORS as error:
+            raise unusable(str(folder), error) from None
 
     @property
     def embed_dim(self) -> int:
@@ -121,42 +111,3 @@ class TransformersBackbone(Backbone):
         """Write what `open_definition` needs: configurations and the tokenizer, no weights."""
         for part in (self.model.config, self.tokenizer, self.processor):
             part.save_pretrained(str(folder))
-
-
-def _beside(source: str) -> tuple[Any, Any]:
-    """Return the tokenizer and the image processor that a model was trained with."""
-    tokenizer = AutoTokenizer.from_pretrained(source)
-    first, second = (tuple(tokenizer(text)["input_ids"]) for text in ("a", "z"))
-    if first == second:  # transformers makes up an empty one where its files are missing
-        raise ValueError("its tokenizer's files are missing or of another model")
-    return tokenizer, AutoImageProcessor.from_pretrained(source)
-
-
-def _check_kind(config: Any, source: str) -> None:  # noqa: ANN401
-    if config.model_type not in _KINDS:
-        raise RewardError(
-            f"{source} is a model of type {config.model_type}; expected {' or '.join(_KINDS)}"
-        )
-
-
-def _preprocessing(processor: Any) -> Preprocessing:  # noqa: ANN401
-    """Read an image processor's settings."""
-    size, is_cropped = processor.size, bool(getattr(processor, "do_center_crop", False))
-    box = processor.crop_size if is_cropped else size
-    side = getattr(size, "shortest_edge", None)
-    if side is not None and not (is_cropped and box["height"] == box["width"] == side):
-        raise ValueError(f"expected images of one size, got shortest_edge {side} and a crop {box}")
-    return Preprocessing(
-        size=(int(box["height"]), int(box["width"])),
-        interpolation=_INTERPOLATIONS[int(processor.resample)],
-        resize_mode="squash" if side is None else "shortest",
-        mean=tuple(processor.image_mean),
-        std=tuple(processor.image_std),
-    )
-
-
-def _unusable(source: str, error: Exception) -> RewardError:
-    return RewardError(
-        f"transformers cannot open {source}: {first_lines(error)}; expected a CLIP or SigLIP with "
-        "its weights, its preprocessor_config.json and its tokenizer's files"
-    )

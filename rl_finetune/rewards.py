@@ -169,13 +169,13 @@ class Vision(Protocol):
 
 
 def open_vision(backbone: str, *, device: str | torch.device = "cpu") -> Vision:
-    """Open the vision tower of a CLIP: a folder, or a tag of the hub that open_clip knows."""
+    """Open the vision tower of a backbone, called as `reward_training.fit --backbone` calls it."""
     from reward_training.backbones import open_backbone
 
-    clip = open_backbone(backbone).requires_grad_(False).eval().to(device)
+    eye = open_backbone(backbone).requires_grad_(False).eval().to(device)
 
     @torch.no_grad()
     def look(images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch features"]:
-        return clip.encode_raw_images(images).cpu()
+        return eye.look(images).cpu()
 
     return look

@@ -9,7 +9,7 @@ from pathlib import Path
 from jaxtyping import Float
 from torch import Tensor
 
-from reward_training.backbone import Backbone
+from reward_training.backbone import TwoTowers
 from reward_training.published.checkpoint import fill, read_checkpoint
 from reward_training.published.linear_stack import LinearStack
 from reward_training.published.reward import PublishedReward
@@ -18,13 +18,13 @@ from reward_training.published.reward import PublishedReward
 class Aesthetic(PublishedReward):
     """A predicted rating; prompts are not looked at."""
 
-    def __init__(self, name: str, backbone: Backbone) -> None:
+    def __init__(self, name: str, backbone: TwoTowers) -> None:
         super().__init__(name)
         self.backbone = backbone
         self.head = LinearStack(backbone.embed_dim)
 
     @classmethod
-    def open(cls, name: str, checkpoint: Path, backbone: Backbone) -> "Aesthetic":
+    def open(cls, name: str, checkpoint: Path, backbone: TwoTowers) -> "Aesthetic":
         """Read the head's checkpoint, for the CLIP that it was fitted on."""
         reward = cls(name, backbone)
         what = f"an aesthetic predictor on features of width {backbone.embed_dim}"

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.errors import RewardError
-from reward_training.backbone import Backbone
-from reward_training.backbones import open_backbone
+from reward_training.backbone import TwoTowers
+from reward_training.backbones import open_towers
 from reward_training.open_clip_backbone import ClipBackbone
 from reward_training.published.aesthetic import Aesthetic
 from reward_training.published.checkpoint import fill, read_checkpoint
 from reward_training.published.image_reward import TOKENIZER, ImageReward
 from reward_training.published.reward import PublishedReward
 from reward_training.published.similarity import Similarity, clip_score
-from reward_training.transformers_backbone import HUB
+from reward_training.transformers_folder import HUB
 
 _HPS_CLIP = "ViT-H-14"
 _AESTHETIC_CLIP = "ViT-L-14/openai"
@@ -37,7 +37,7 @@ def open_image_reward(name: str, path: str) -> PublishedReward:
 
 def open_pick_score(name: str, path: str) -> PublishedReward:
     """Open PickScore (Kirstain et al. 2023): a CLIP of transformers, with the scale it learned."""
-    backbone = open_backbone(path or f"{HUB}{_PICK_SCORE}")
+    backbone = open_towers(path or f"{HUB}{_PICK_SCORE}")
     return Similarity(name, backbone, backbone.similarity_scale)
 
 
@@ -53,10 +53,10 @@ def fill_hps(name: str, checkpoint: Path, backbone: ClipBackbone) -> PublishedRe
     return Similarity(name, backbone, 1.0)
 
 
-def open_aesthetic(name: str, path: str, backbone: Backbone | None = None) -> PublishedReward:
+def open_aesthetic(name: str, path: str, backbone: TwoTowers | None = None) -> PublishedReward:
     """Open LAION's aesthetic predictor."""
     checkpoint = _checkpoint(path, "trl-lib/ddpo-aesthetic-predictor", "aesthetic-model.pth")
-    return Aesthetic.open(name, checkpoint, backbone or open_backbone(_AESTHETIC_CLIP))
+    return Aesthetic.open(name, checkpoint, backbone or open_towers(_AESTHETIC_CLIP))
 
 
 @dataclass(frozen=True, slots=True)

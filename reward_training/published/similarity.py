@@ -3,8 +3,8 @@
 from jaxtyping import Float
 from torch import Tensor
 
-from reward_training.backbone import Backbone
-from reward_training.backbones import open_backbone
+from reward_training.backbone import TwoTowers
+from reward_training.backbones import open_towers
 from reward_training.published.reward import PublishedReward
 
 CLIP_FACTOR = 100.0
@@ -14,7 +14,7 @@ CLIP_FACTOR = 100.0
 class Similarity(PublishedReward):
     """The cosine of a backbone's features times a factor."""
 
-    def __init__(self, name: str, backbone: Backbone, factor: float) -> None:
+    def __init__(self, name: str, backbone: TwoTowers, factor: float) -> None:
         super().__init__(name)
         self.backbone = backbone
         self.factor = factor
@@ -29,5 +29,5 @@ class Similarity(PublishedReward):
 
 def clip_score(backbone: str, device: str = "cpu") -> Similarity:
     """Open CLIP score on any backbone, frozen: the control that learned rewards are measured by."""
-    score = Similarity(f"clip:{backbone}", open_backbone(backbone), CLIP_FACTOR)
+    score = Similarity(f"clip:{backbone}", open_towers(backbone), CLIP_FACTOR)
     return score.requires_grad_(False).eval().to(device)
