@@ -7,7 +7,6 @@ together with the image, and what it makes of a pair is there only once both are
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int, Shaped
@@ -28,7 +27,7 @@ HeadInputs = tuple[Float[Tensor, "pairs first"], Float[Tensor, "pairs second"]]
 class Backbone(nn.Module, ABC):
     """What sees images and reads texts, with the preprocessing and the tokenizer it needs."""
 
-    control: ClassVar[str] = "CLIP similarity"
+    control: str = "CLIP similarity"
     """What the reward is as long as nothing was trained."""
     preprocess: Preprocessing
 

@@ -10,21 +10,25 @@ from data.errors import RewardError
 from data.files import digest, sha256_of
 from reward_training import open_clip_backbone, transformers_backbone
 from reward_training.backbone import Backbone, TwoTowers
+from reward_training.blip_backbone import KIND as BLIP
+from reward_training.blip_backbone import BlipBackbone
 from reward_training.open_clip_backbone import ClipBackbone
+from reward_training.published import image_reward
 from reward_training.transformers_backbone import TransformersBackbone
 from reward_training.transformers_folder import CONFIG_FILE, HUB, model_type
 
 _FORMS = (
     f"a folder with {open_clip_backbone.CONFIG_FILE} (open_clip) or "
-    f"{CONFIG_FILE} (transformers' CLIP or SigLIP), one of open_clip's own "
-    f"such as ViT-B-32/laion2b_s34b_b79k, or {HUB}ORGANISATION/NAME of the hub"
+    f"{CONFIG_FILE} (transformers' CLIP, SigLIP or BLIP), one of open_clip's own "
+    f"such as ViT-B-32/laion2b_s34b_b79k, {HUB}ORGANISATION/NAME of the hub, or "
+    f"{image_reward.NAME}[:ImageReward.pt]"
 )
 
 _LIBRARIES = ("torch", "open_clip_torch", "transformers", "pillow")
 
 
 def open_backbone(source: str) -> Backbone:
-    """Open a folder, a model of open_clip, or one of the hub, with its weights.
+    """Open a folder, a model of open_clip, one of the hub, or ImageReward, with its weights.
 
     Raises `RewardError` in one line where there is none, or where it cannot be opened.
     """
@@ -36,6 +40,8 @@ def open_backbone(source: str) -> Backbone:
     if source.startswith(HUB):
         name = source.removeprefix(HUB)
         return _kind_of(name).open(name)
+    if (path := _of_image_reward(source)) is not None:
+        return image_reward.open_image_reward(path)
     model, _, pretrained = source.partition("/")
     if open_clip_backbone.is_known(model) and pretrained:
         return ClipBackbone.open_known(model, pretrained)
@@ -60,23 +66,29 @@ def open_definition(folder: Path) -> Backbone:
     return ClipBackbone.open_definition(folder)
 
 
-def _kind_of(source: str) -> type[TransformersBackbone]:
+def _of_image_reward(source: str) -> str | None:
+    """Return what comes after ImageReward's name; None of any other backbone."""
+    name, _, path = source.partition(":")
+    return path if name == image_reward.NAME else None
+
+
+def _kind_of(source: str) -> type[TransformersBackbone] | type[BlipBackbone]:
     """Return which backbone a model of transformers is."""
     kind = model_type(source)
+    if kind == BLIP:
+        return BlipBackbone
     if kind not in transformers_backbone.KINDS:
-        raise RewardError(
-            f"{source} is a model of type {kind}; expected "
-            f"{' or '.join(transformers_backbone.KINDS)}"
-        )
+        expected = (*transformers_backbone.KINDS, BLIP)
+        raise RewardError(f"{source} is a model of type {kind}; expected {' or '.join(expected)}")
     return TransformersBackbone
 
 
 def digest_of_source(source: str) -> str:
-    """Return a digest of a local backbone's files, or of its name where it is open_clip's own."""
-    if not Path(source).is_dir():
-        return digest(source)
-    files = sorted(path for path in Path(source).iterdir() if path.is_file())
-    return digest([[path.name, sha256_of(path)] for path in files])
+    """Return a digest of a local backbone's files, or of its name where it is a hub's."""
+    files = image_reward.local_files(_of_image_reward(source) or "")
+    if Path(source).is_dir():
+        files = sorted(path for path in Path(source).iterdir() if path.is_file())
+    return digest([[path.name, sha256_of(path)] for path in files] if files else source)
 
 
 def digest_of_towers(backbone: Backbone, source: str, device: torch.device) -> str:

@@ -1,4 +1,4 @@
-"""BLIP (Li et al. 2022) as ImageReward uses it: a text encoder that looks at the image meanwhile.
+"""BLIP (Li et al. 2022) for image and text: a text encoder that looks at the image meanwhile.
 
 A vision transformer sees the image; the text encoder's layers attend to what it saw, and the
 feature of the text's first token, [CLS], is that of the pair. The layers are transformers' own.
@@ -8,9 +8,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
-from transformers import BlipTextConfig, BlipTextModel, BlipVisionConfig, BlipVisionModel
+from transformers import (
+    BlipConfig,
+    BlipTextConfig,
+    BlipTextModel,
+    BlipVisionConfig,
+    BlipVisionModel,
+)
 
 _HEAD_WIDTH = 64
 """Of attention, in every size of ViT and BERT that BLIP is made of."""
@@ -66,27 +72,38 @@ class BlipSizes:
             context=weights[f"{_TEXT}embeddings.position_embeddings.weight"].shape[0],
         )
 
+    def config(self) -> BlipConfig:
+        """Return transformers' configuration of the architecture."""
+        return BlipConfig(text_config=_text_config(self), vision_config=_vision_config(self))
+
 
 class Blip(nn.Module):
     """Features of pairs of image and text; weights are random until they are filled."""
 
-    def __init__(self, sizes: BlipSizes) -> None:
+    def __init__(self, config: BlipConfig) -> None:
         super().__init__()
-        self.sizes = sizes
-        self.vision = BlipVisionModel(_vision_config(sizes))
-        self.text = BlipTextModel(_text_config(sizes), add_pooling_layer=False)
+        self.vision = BlipVisionModel(config.vision_config)
+        self.text = BlipTextModel(config.text_config, add_pooling_layer=False)
 
-    def forward(
+    def see(
+        self, pixels: Float[Tensor, "batch 3 height width"]
+    ) -> Float[Tensor, "batch tokens vision_width"]:
+        """Return what the vision tower makes of preprocessed images, [CLS] first."""
+        return self.vision(pixel_values=pixels).last_hidden_state
+
+    def read(
         self,
-        pixels: Float[Tensor, "batch 3 height width"],
-        tokens: Int[Tensor, "batch context"],
-        mask: Int[Tensor, "batch context"],
-    ) -> Float[Tensor, "batch feature"]:
-        """Return the feature of each pair, from preprocessed images and padded tokens."""
-        seen = self.vision(pixel_values=pixels).last_hidden_state
+        words: Int[Tensor, "batch context"],
+        mask: Bool[Tensor, "batch context"],
+        seen: Float[Tensor, "batch tokens vision_width"],
+    ) -> Float[Tensor, "batch text_width"]:
+        """Return the feature of each pair, from padded token ids and what was seen."""
         # Not as a decoder: every token sees every other.
         read = self.text(
-            input_ids=tokens, attention_mask=mask, encoder_hidden_states=seen, is_decoder=False
+            input_ids=words,
+            attention_mask=mask.long(),
+            encoder_hidden_states=seen,
+            is_decoder=False,
         )
         return read.last_hidden_state[:, 0]
 

@@ -57,3 +57,19 @@ def fill(module: nn.Module, weights: Mapping[str, Tensor], path: Path, what: str
                 "published layout"
             )
     module.load_state_dict(weights)
+
+
+def checkpoint_of(path: str, repository: str, file: str) -> Path:
+    """Return a file of one's own, or the hub's, downloaded once."""
+    if path:
+        return Path(path)
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return Path(hf_hub_download(repository, file))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError):
+        raise RewardError(
+            f"cannot download {file} of {repository}; expected the hub, or the file's path after "
+            "the reward's name and a colon"
+        ) from None

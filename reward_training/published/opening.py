@@ -8,9 +8,10 @@ from data.errors import RewardError
 from reward_training.backbone import TwoTowers
 from reward_training.backbones import open_towers
 from reward_training.open_clip_backbone import ClipBackbone
+from reward_training.published import image_reward
 from reward_training.published.aesthetic import Aesthetic
-from reward_training.published.checkpoint import fill, read_checkpoint
-from reward_training.published.image_reward import TOKENIZER, ImageReward
+from reward_training.published.checkpoint import checkpoint_of, fill, read_checkpoint
+from reward_training.published.own_score import OwnScore
 from reward_training.published.reward import PublishedReward
 from reward_training.published.similarity import Similarity, clip_score
 from reward_training.transformers_folder import HUB
@@ -29,10 +30,7 @@ def open_clip_score(_: str, backbone: str) -> PublishedReward:
 
 def open_image_reward(name: str, path: str) -> PublishedReward:
     """Open ImageReward; BERT's vocabulary is taken from beside the checkpoint where it is there."""
-    checkpoint = _checkpoint(path, "THUDM/ImageReward", "ImageReward.pt")
-    has_vocabulary = any((checkpoint.parent / f).is_file() for f in ("vocab.txt", "tokenizer.json"))
-    tokenizer = str(checkpoint.parent) if path and has_vocabulary else TOKENIZER
-    return ImageReward.open(name, checkpoint, tokenizer)
+    return OwnScore(name, image_reward.open_image_reward(path))
 
 
 def open_pick_score(name: str, path: str) -> PublishedReward:
@@ -44,7 +42,7 @@ def open_pick_score(name: str, path: str) -> PublishedReward:
 def open_hps(name: str, path: str, file: str = "HPS_v2_compressed.pt") -> PublishedReward:
     """Open HPS v2 (Wu et al. 2023): the cosine of a CLIP ViT-H/14 that was fitted to choices."""
     backbone = ClipBackbone.of_architecture(_HPS_CLIP, resize_mode="longest")
-    return fill_hps(name, _checkpoint(path, "xswu/HPSv2", file), backbone)
+    return fill_hps(name, checkpoint_of(path, "xswu/HPSv2", file), backbone)
 
 
 def fill_hps(name: str, checkpoint: Path, backbone: ClipBackbone) -> PublishedReward:
@@ -55,7 +53,7 @@ def fill_hps(name: str, checkpoint: Path, backbone: ClipBackbone) -> PublishedRe
 
 def open_aesthetic(name: str, path: str, backbone: TwoTowers | None = None) -> PublishedReward:
     """Open LAION's aesthetic predictor."""
-    checkpoint = _checkpoint(path, "trl-lib/ddpo-aesthetic-predictor", "aesthetic-model.pth")
+    checkpoint = checkpoint_of(path, "trl-lib/ddpo-aesthetic-predictor", "aesthetic-model.pth")
     return Aesthetic.open(name, checkpoint, backbone or open_towers(_AESTHETIC_CLIP))
 
 
@@ -70,7 +68,7 @@ class Published:
 
 PUBLISHED = {
     "clip": Published(open_clip_score, ":BACKBONE"),
-    "image-reward": Published(open_image_reward, "[:ImageReward.pt]"),
+    image_reward.NAME: Published(open_image_reward, "[:ImageReward.pt]"),
     "pick-score": Published(open_pick_score, "[:FOLDER]"),
     "hps-v2": Published(open_hps, "[:HPS_v2_compressed.pt]"),
     "hps-v2.1": Published(
@@ -90,19 +88,3 @@ def open_published(reward: str, device: str = "cpu") -> PublishedReward:
     name, _, where = reward.partition(":")
     found = PUBLISHED[name].open(reward, where)
     return found.requires_grad_(False).eval().to(device)
-
-
-def _checkpoint(path: str, repository: str, file: str) -> Path:
-    """Return a file of one's own, or the hub's, downloaded once."""
-    if path:
-        return Path(path)
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    try:
-        return Path(hf_hub_download(repository, file))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError):
-        raise RewardError(
-            f"cannot download {file} of {repository}; expected the hub, or the file's path after "
-            "the reward's name and a colon"
-        ) from None
