@@ -6,6 +6,7 @@ last, up to `KEPT_BYTES` at the model's size.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -21,12 +22,14 @@ from data.files import sha256_of
 from data.snapshot import Snapshot
 from reward_training.backbone import Backbone, TwoTowers
 from reward_training.dataset import read_images
-from reward_training.feature_cache import FeatureCache
+from reward_training.feature_cache import FeatureCache, StoredFeatures
 
 CHUNK = 64
 """Inputs that pass through a frozen tower together, where the device is no CPU."""
 KEPT_BYTES = 256 * 2**20
 """Of images at the model's size, in memory while their tower is trained."""
+Encode = Callable[[Sequence[int]], Float[Tensor, "rows *feature"]]
+"""From rows of the inputs to their features, on the CPU."""
 
 
 @runtime_checkable
@@ -47,6 +50,22 @@ class FrozenFeatures:
     def __call__(self, rows: Int[Tensor, " rows"]) -> Float[Tensor, "rows embedding"]:
         """Look the features up."""
         return self.features.index_select(0, rows.to(self.features.device))
+
+
+class StoredTokens:
+    """Features that no longer change and are too large for memory: all tokens of an image.
+
+    On disk they are of half precision, from which all of a fit reads them.
+    """
+
+    def __init__(self, stored: StoredFeatures, device: torch.device, dtype: torch.dtype) -> None:
+        self.stored = stored
+        self.device = device
+        self.dtype = dtype
+
+    def __call__(self, rows: Int[Tensor, " rows"]) -> Float[Tensor, "rows tokens width"]:
+        """Read them from the disk."""
+        return self.stored(rows).to(self.device, self.dtype)
 
 
 class LiveFeatures:
@@ -79,7 +98,7 @@ class PairFeatures:
 
 
 def prepare_features(
-    backbone: TwoTowers, snapshot: Snapshot, images: list[str], prompts: list[str], *, kept: Path
+    backbone: Backbone, snapshot: Snapshot, images: list[str], prompts: list[str], *, kept: Path
 ) -> PairFeatures:
     """Run every frozen tower once over those of its inputs that are not kept, and keep them.
 
@@ -99,7 +118,7 @@ def prepare_features(
 
 
 def _image_features(
-    backbone: TwoTowers, snapshot: Snapshot, images: list[str], cache: FeatureCache
+    backbone: Backbone, snapshot: Snapshot, images: list[str], cache: FeatureCache
 ) -> Features:
     def pixels(keys: list[str]) -> Iterator[Float[Tensor, "1 3 height width"]]:
         for image in read_images(snapshot, keys):
@@ -114,15 +133,17 @@ def _image_features(
             backbone.encode_image, lambda rows: torch.cat([recent(row) for row in rows.tolist()])
         )
 
-    def encode(rows: Sequence[int]) -> Float[Tensor, "rows embedding"]:
+    def encode(rows: Sequence[int]) -> Float[Tensor, "rows *feature"]:
         return _encode(backbone, backbone.encode_image, pixels([images[row] for row in rows]))
 
-    return _frozen(backbone, cache, images, encode, unit="image")
+    if isinstance(backbone, TwoTowers):
+        return _frozen(backbone, cache, images, encode, unit="image")
+    return _stored(backbone, cache, images, encode)
 
 
-def _prompt_features(backbone: TwoTowers, prompts: list[str], cache: FeatureCache) -> Features:
+def _prompt_features(backbone: Backbone, prompts: list[str], cache: FeatureCache) -> Features:
     tokens = backbone.tokenize(prompts)
-    if _is_trained(backbone.text_parameters()):
+    if not isinstance(backbone, TwoTowers) or _is_trained(backbone.text_parameters()):
         return LiveFeatures(
             backbone.encode_text, lambda rows: tokens.index_select(0, rows.to(tokens.device))
         )
@@ -138,26 +159,42 @@ def _frozen(
     backbone: TwoTowers,
     cache: FeatureCache,
     keys: list[str],
-    encode: Callable[[Sequence[int]], Tensor],
+    encode: Encode,
     *,
     unit: str,
 ) -> FrozenFeatures:
     """Complete a tower's features, which shows how far it is."""
-    with tqdm(desc=f"{unit}s", total=len(keys), unit=unit, disable=None) as bar:
+    with _progress(encode, len(keys), unit) as compute:
+        features = cache.complete(keys, backbone.embed_dim, compute)
+    return FrozenFeatures(features.to(backbone.device))
 
-        def compute(rows: Sequence[int]) -> Float[Tensor, "rows embedding"]:
+
+def _stored(
+    backbone: Backbone, cache: FeatureCache, keys: list[str], encode: Encode
+) -> StoredTokens:
+    """Complete a tower's tokens on disk, which shows how far it is."""
+    with _progress(encode, len(keys), "image") as compute:
+        stored = cache.locate(keys, lambda rows: compute(rows).half())
+    return StoredTokens(stored, backbone.device, backbone.dtype)
+
+
+@contextmanager
+def _progress(encode: Encode, total: int, unit: str) -> Iterator[Encode]:
+    """Show how many inputs have been encoded."""
+    with tqdm(desc=f"{unit}s", total=total, unit=unit, disable=None) as bar:
+
+        def compute(rows: Sequence[int]) -> Float[Tensor, "rows *feature"]:
             features = encode(rows)
             bar.update(len(rows))
             return features
 
-        features = cache.complete(keys, backbone.embed_dim, compute)
-    return FrozenFeatures(features.to(backbone.device))
+        yield compute
 
 
 @torch.no_grad()
 def _encode(
     backbone: Backbone, tower: Callable[[Tensor], Tensor], inputs: Iterable[Tensor]
-) -> Float[Tensor, "rows embedding"]:
+) -> Float[Tensor, "rows *feature"]:
     """Return features of inputs, each a batch of one: alone on a CPU, in chunks elsewhere."""
     size = 1 if backbone.device.type == "cpu" else CHUNK
     stream, encoded = iter(inputs), []
