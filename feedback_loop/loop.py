@@ -79,7 +79,10 @@ def _with_absolute_paths(config: LoopConfig) -> LoopConfig:
 
 
 def _absolute(name_or_path: str) -> str:
-    """Return the path of what exists; a name on a hub stays as it is."""
+    """Return the path of what exists, also after a name; a name on a hub stays as it is."""
+    name, colon, file = name_or_path.partition(":")
+    if file and Path(file).exists():
+        return f"{name}{colon}{Path(file).resolve()}"
     path = Path(name_or_path)
     return str(path.resolve()) if name_or_path and path.exists() else name_or_path
 

@@ -64,16 +64,16 @@ def _by_prompt(images: Sequence[Image]) -> Iterator[list[Image]]:
 
 
 class Examiner:
-    """Looks at images with everyone who has something to say: judge, reward model, plain CLIP."""
+    """Looks at images with everyone who has something to say: judge, reward model, control."""
 
     def __init__(self, loop: Loop) -> None:
         """Open the world's judge, the untouched backbone and the newest reward model."""
-        from reward_training.published.similarity import clip_score
+        from reward_training.published.control import open_control
 
         self._workspace = loop.workspace
         self._prompts = {prompt.prompt_id: prompt for prompt in loop.prompts()}
         self._judge = judge_of(loop.config)
-        self._clip = clip_score(backbone_of(loop.config), default_device())
+        self._control = open_control(backbone_of(loop.config), default_device())
         self._reward = _newest_reward(loop)
         self._device = default_device()
 
@@ -86,7 +86,7 @@ class Examiner:
         pixels = read_images(self._workspace, [image.sha256 for image in images])
         verdicts = self._verdicts(pixels, texts)
         on_device = pixels.to(self._device)
-        similarities = self._clip(on_device, texts).tolist()
+        similarities = self._control(on_device, texts).tolist()
         rewards = [None] * len(images) if self._reward is None else self._reward(on_device, texts)
         distances = self._distances(on_device)
         rows = zip(images, verdicts, rewards, similarities, distances, strict=True)
@@ -104,9 +104,8 @@ class Examiner:
 
         from rl_finetune.distributions import mean_cosine_distances
 
-        backbone = self._clip.backbone
         with torch.no_grad():
-            features = backbone.encode_raw_images(pixels)
+            features = self._control.backbone.look(pixels)
         return mean_cosine_distances(features).tolist()
 
 

@@ -35,11 +35,13 @@ def summary_lines(metrics: dict[str, Any]) -> list[str]:
     counts = metrics["comparisons"]
     kinds = kinds_words(counts["by_rater_kind"])
     pairs = f"{metrics['held_out_pairs']} held-out pairs of {metrics['held_out_prompts']} prompts"
+    # Folders written before there were others have CLIP's.
+    control = metrics.get("control", "CLIP similarity")
     return [
         f"{counts['total']} comparisons ({kinds}) on {counts['prompts']} prompts; "
         f"snapshot {metrics['snapshot']}",
         f"accuracy on {pairs}: {share_words(metrics, 'held_out_accuracy')}; "
-        f"untouched CLIP similarity: {share_words(metrics, 'clip_accuracy')}",
+        f"untouched {control}: {share_words(metrics, 'clip_accuracy')}",
         *trust_lines(metrics),
         *(f"note: {note}" for note in metrics["notes"]),
     ]

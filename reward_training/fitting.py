@@ -147,7 +147,9 @@ def _fit(
     fitting.reward.posterior = fitting.posterior(learned_from)
     merge_adapters(fitting.reward.backbone)
     reliability, fitting.reward.reliability = fitting.reward.reliability, None
-    described = _describe(config, comparisons, learned_from, selection)
+    described = _describe(
+        config, fitting.reward.backbone.control, comparisons, learned_from, selection
+    )
     if reliability is not None:
         described["reliability"] = reliability.by_name()
     measured = measure(
@@ -192,14 +194,19 @@ def prepare_fitting(config: FitConfig, snapshot: Snapshot, comparisons: Comparis
 
 
 def _describe(
-    config: FitConfig, comparisons: Comparisons, learned_from: Comparisons, selection: Selection
+    config: FitConfig,
+    control: str,
+    comparisons: Comparisons,
+    learned_from: Comparisons,
+    selection: Selection,
 ) -> dict[str, Any]:
     """Say what was fitted on what, and how it went."""
     notes = split_notes(comparisons, selection.held_out) + choice_notes(selection.held_out)
     if selection.num_updates == 0:
-        notes.append("no update lowered the held-out loss: this is the backbone's similarity")
+        notes.append(f"no update lowered the held-out loss: this is untouched {control}")
     return {
         "backbone": config.backbone,
+        "control": control,
         "comparisons": count_comparisons(comparisons),
         "held_out_comparisons": count_comparisons(selection.held_out),
         "learned_from": count_comparisons(learned_from),

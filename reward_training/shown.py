@@ -42,3 +42,16 @@ class Shown:
             places = (prompt * len(images) + image)[likes]
             liking.view(-1).scatter_reduce_(0, places, batch.weight[likes], "amax")
         return cls(images, prompts, image_a, image_b, prompt, liking, is_own)
+
+    def rivals(self, number: int) -> Bool[Tensor, "prompts images"]:
+        """Mark, for each prompt, so many images that were compared for others alone, or all.
+
+        Which ones follows from the batch, in turns, so that all images are used about as often.
+        """
+        chosen = torch.zeros_like(self.is_own)
+        first = int(self.images.sum())
+        for prompt, own in enumerate(self.is_own):
+            others = (~own).nonzero().squeeze(1)
+            turn = first + prompt * number + torch.arange(min(number, len(others)))
+            chosen[prompt, others[turn % max(1, len(others))]] = True
+        return chosen

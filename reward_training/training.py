@@ -35,6 +35,9 @@ from reward_training.shown import Shown
 GRADIENT_NORM = 1.0
 AVERAGING_DELAY = 9
 """Updates in which the average begins to forget where training began."""
+RIVALS = 2
+"""Images of other prompts that a prompt's liked images must win against, where each pair of image
+and prompt costs a pass: about as many passes as the comparisons themselves ask for."""
 CHUNK = 256
 """Comparisons whose rewards are computed together when nothing is learned from them."""
 
@@ -189,11 +192,19 @@ class Fitting:
         return (batch.weight.to(rewards.device) * cross_entropy(expected, targets)).mean()
 
     def _table(self, shown: Shown) -> Float[Tensor, "prompts images"]:
-        """Return the raw reward of every image for every prompt."""
+        """Return the raw reward of every image for every prompt, or minus infinity.
+
+        Where each pair costs a pass, that is of images for their own prompts and of few rivals.
+        """
         head = self.reward.head
-        assert isinstance(head, SimilarityHead)
-        images, prompts = self.features.images(shown.images), self.features.prompts(shown.prompts)
-        return head.table(images, prompts)
+        if isinstance(head, SimilarityHead):
+            images = self.features.images(shown.images)
+            return head.table(images, self.features.prompts(shown.prompts))
+        asked = shown.is_own | shown.rivals(RIVALS if self.config.contrast else 0)
+        prompts, images = asked.nonzero(as_tuple=True)
+        rewards = head(*self._read(shown.images[images], shown.prompts[prompts]))
+        table = rewards.new_full(asked.shape, -torch.inf)
+        return table.index_put((prompts.to(table.device), images.to(table.device)), rewards)
 
     def _update(self, batch: Comparisons, optimiser: torch.optim.Optimizer) -> float:
         optimiser.zero_grad()

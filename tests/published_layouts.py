@@ -1,13 +1,16 @@
 """Checkpoints in the layouts that rewards were published in, at small size."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
+from transformers import AutoTokenizer, BlipConfig, BlipForImageTextRetrieval, BlipImageProcessor
 
 WIDTH, HIDDEN, LAYERS = 128, 192, 2
 """Of the small ImageReward: two heads of attention in each encoder."""
 _CONTEXT = 40
+_SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
 def linear(generator: torch.Generator, name: str, out: int, into: int) -> dict[str, Tensor]:
@@ -65,6 +68,40 @@ def image_reward_weights() -> dict[str, Tensor]:
     for projection in ("vision_proj", "text_proj"):
         weights |= linear(draw, f"blip.{projection}", 32, WIDTH)
     return weights | head_weights(draw, WIDTH, "mlp.")
+
+
+def write_image_reward(folder: Path, words: Sequence[str]) -> Path:
+    """Write a small ImageReward.pt, with BERT's vocabulary beside it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.save(image_reward_weights(), folder / "ImageReward.pt")
+    write_vocabulary(folder, [*_SPECIAL, *words])
+    return folder / "ImageReward.pt"
+
+
+def write_blip(folder: Path, words: Sequence[str], seed: int = 0) -> Path:
+    """Write a random BLIP of some thousand weights as transformers does, 16 pixels wide."""
+    folder.mkdir(parents=True, exist_ok=True)
+    sizes = {
+        "hidden_size": 16,
+        "intermediate_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+    }
+    text = sizes | {"vocab_size": len(_SPECIAL) + len(words), "max_position_embeddings": 12}
+    vision = sizes | {"image_size": 16, "patch_size": 8}
+    config = BlipConfig(text_config=text, vision_config=vision, image_text_hidden_size=8)
+    model = BlipForImageTextRetrieval(config)
+    draw = torch.Generator().manual_seed(seed)
+    for weight in model.parameters():
+        # transformers' own first weights are so small that all images would look the same.
+        if weight.ndim >= 2:
+            drawn = torch.randn(weight.shape, generator=draw)
+            weight.data = drawn / weight[0].numel() ** 0.5
+    model.save_pretrained(folder)
+    BlipImageProcessor(size={"height": 16, "width": 16}).save_pretrained(folder)
+    write_vocabulary(folder, [*_SPECIAL, *words])
+    AutoTokenizer.from_pretrained(folder).save_pretrained(folder)
+    return folder
 
 
 def write_vocabulary(folder: Path, words: list[str]) -> None:

@@ -11,6 +11,7 @@ import open_clip
 import PIL.Image
 import pytest
 import torch
+from published_layouts import write_blip, write_image_reward
 from safetensors.torch import save_file
 from transformers import CLIPTokenizer
 
@@ -39,6 +40,7 @@ from reward_training.training import Fitting
 
 IMAGE_SIZE = 16
 NOUNS = ("dog", "cat", "frog", "bird", "car", "wolf", "boat", "tree", "star", "fish")
+WORDS = ("a", "bright", "dark", *NOUNS, "green", "rabbit", "on", "the", "moon", ",")
 PROMPTS = [f"a {light} {noun}" for noun in NOUNS for light in ("bright", "dark")]
 
 CLIP_CONFIG = {
@@ -106,6 +108,18 @@ def tokenizer() -> CLIPTokenizer:
 @pytest.fixture(scope="session")
 def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_clip(tmp_path_factory.mktemp("clip") / "clip")
+
+
+@pytest.fixture(scope="session")
+def image_reward_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small checkpoint in ImageReward's layout, with BERT's vocabulary beside it."""
+    return write_image_reward(tmp_path_factory.mktemp("image-reward"), WORDS)
+
+
+@pytest.fixture(scope="session")
+def blip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small BLIP as transformers writes it."""
+    return write_blip(tmp_path_factory.mktemp("blip") / "blip", WORDS)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from published_layouts import head_weights, image_reward_weights, write_vocabulary
+from published_layouts import head_weights
 from transformers import (
     CLIPConfig,
     CLIPImageProcessor,
@@ -14,8 +14,6 @@ from transformers import (
     SiglipImageProcessor,
     SiglipModel,
 )
-
-WORDS = ("a", "green", "rabbit", "bright", "dog", "dark", "cat", "on", "the", "moon", ",")
 
 
 def write_transformers(folder: Path, *parts: object) -> Path:
@@ -77,15 +75,6 @@ def siglip_folder(tmp_path_factory: pytest.TempPathFactory, tokenizer: CLIPToken
     return write_transformers(
         tmp_path_factory.mktemp("siglip"), SiglipModel(config), processor, tokenizer
     )
-
-
-@pytest.fixture(scope="session")
-def image_reward_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkpoint, with BERT's vocabulary beside it."""
-    folder = tmp_path_factory.mktemp("image-reward")
-    torch.save(image_reward_weights(), folder / "ImageReward.pt")
-    write_vocabulary(folder, ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS])
-    return folder / "ImageReward.pt"
 
 
 @pytest.fixture(scope="session")
