@@ -38,20 +38,19 @@ class Backbone(nn.Module, ABC):
     @abstractmethod
     def encode_image(
         self, pixels: Float[Tensor, "batch 3 height width"]
-    ) -> Float[Tensor, "batch *feature"]:
+    ) -> Float[Tensor, "batch ..."]:
         """Return features of preprocessed images."""
 
     @abstractmethod
-    def encode_text(
-        self, tokens: Int[Tensor, "batch context"]
-    ) -> Shaped[Tensor, "batch *text_feature"]:
+    def encode_text(self, tokens: Int[Tensor, "batch context"]) -> Shaped[Tensor, "batch ..."]:
         """Return features of token ids."""
 
     @abstractmethod
     def join(
         self,
-        image_features: Float[Tensor, "batch *feature"],
-        text_features: Shaped[Tensor, "batch *text_feature"],
+        image_features: Float[Tensor, "batch ..."],
+        text_features: Shaped[Tensor, "batch ..."],
+        /,
     ) -> HeadInputs:
         """Return what a head of this backbone reads of pairs."""
 
@@ -89,14 +88,14 @@ class Backbone(nn.Module, ABC):
 
     def encode_raw_images(
         self, images: Float[Tensor, "batch 3 height width"]
-    ) -> Float[Tensor, "batch *feature"]:
+    ) -> Float[Tensor, "batch ..."]:
         """Return features of images in [0, 1]; gradients pass through."""
         pixels = self.preprocess(images.to(self.device, torch.float32))
         return self.encode_image(pixels.to(self.dtype))
 
     def encode_pairs(
         self, images: Float[Tensor, "batch 3 height width"], prompts: list[str]
-    ) -> tuple[Float[Tensor, "batch *feature"], Shaped[Tensor, "batch *text_feature"]]:
+    ) -> tuple[Float[Tensor, "batch ..."], Shaped[Tensor, "batch ..."]]:
         """Return features of images in [0, 1] and of their prompts, each text encoded once."""
         if len(images) != len(prompts):
             raise ValueError(f"expected a prompt per image, got {len(prompts)} for {len(images)}")
@@ -105,9 +104,7 @@ class Backbone(nn.Module, ABC):
         rows = torch.tensor([row_of[prompt] for prompt in prompts], device=text.device)
         return self.encode_raw_images(images), text.index_select(0, rows)
 
-    def read(
-        self, images: Float[Tensor, "batch 3 height width"], prompts: list[str]
-    ) -> HeadInputs:
+    def read(self, images: Float[Tensor, "batch 3 height width"], prompts: list[str]) -> HeadInputs:
         """Return what a head reads of images in [0, 1] and their prompts; gradients pass."""
         return self.join(*self.encode_pairs(images, prompts))
 

@@ -7,6 +7,7 @@ feature of the text's first token, [CLS], is that of the pair. The layers are tr
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
@@ -82,8 +83,10 @@ class Blip(nn.Module):
 
     def __init__(self, config: BlipConfig) -> None:
         super().__init__()
-        self.vision = BlipVisionModel(config.vision_config)
-        self.text = BlipTextModel(config.text_config, add_pooling_layer=False)
+        vision: Any = config.vision_config  # dictionaries only while it is made
+        text: Any = config.text_config
+        self.vision = BlipVisionModel(vision)
+        self.text = BlipTextModel(text, add_pooling_layer=False)
 
     def see(
         self, pixels: Float[Tensor, "batch 3 height width"]

@@ -62,23 +62,26 @@ class BlipBackbone(Backbone):
         self.processor = processor
         self.preprocess = preprocessing_of(processor)
         self.blip = Blip(config)
-        self.own = nn.Linear(config.text_config.hidden_size, 1)
-        if len(tokenizer) > config.text_config.vocab_size:
+        sizes: Any = config.text_config
+        self.own = nn.Linear(sizes.hidden_size, 1)
+        self.context = min(CONTEXT, sizes.max_position_embeddings)
+        if len(tokenizer) > sizes.vocab_size:
             raise RewardError(
                 f"the tokenizer has {len(tokenizer)} words, and BLIP weights of "
-                f"{config.text_config.vocab_size}; expected the tokenizer that it was trained with"
+                f"{sizes.vocab_size}; expected the tokenizer that it was trained with"
             )
 
     @classmethod
     def open(cls, source: str) -> "BlipBackbone":
         """Open a folder, or a model of the hub, with its weights."""
         try:
-            model, found = BlipForImageTextRetrieval.from_pretrained(
+            opened: Any = BlipForImageTextRetrieval.from_pretrained(
                 source, dtype=torch.float32, output_loading_info=True
             )
             beside = tokenizer_and_processor(source)
         except ERRORS as error:
             raise unusable(source, error) from None
+        model, found = opened
         missing = sorted(n for n in found["missing_keys"] if not n.startswith(_UNUSED))
         if missing or not model.config.text_config.is_decoder:
             raise RewardError(
@@ -112,9 +115,12 @@ class BlipBackbone(Backbone):
 
     def tokenize(self, prompts: list[str]) -> Int[Tensor, "batch context"]:
         """Return token ids, cut to the context, on the model's device."""
-        context = min(CONTEXT, self.config.text_config.max_position_embeddings)
         read = self.tokenizer(
-            prompts, padding="max_length", max_length=context, truncation=True, return_tensors="pt"
+            prompts,
+            padding="max_length",
+            max_length=self.context,
+            truncation=True,
+            return_tensors="pt",
         )
         return read["input_ids"].to(self.device)
 

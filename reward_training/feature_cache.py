@@ -81,7 +81,7 @@ class FeatureCache:
         return found
 
     def locate(
-        self, keys: Sequence[str], compute: Callable[[Sequence[int]], Float16[Tensor, "rows *any"]]
+        self, keys: Sequence[str], compute: Callable[[Sequence[int]], Float16[Tensor, "rows ..."]]
     ) -> "StoredFeatures":
         """Keep what is not kept of distinct inputs, and return the features where they are.
 
@@ -131,7 +131,7 @@ class FeatureCache:
             if rows:
                 yield path, shard[_FEATURES], rows
 
-    def _keep(self, keys: Sequence[str], features: Float[Tensor, "rows *any"]) -> Path | None:
+    def _keep(self, keys: Sequence[str], features: Float[Tensor, "rows ..."]) -> Path | None:
         """Write a shard and return where it is; None where that is not allowed."""
         ids = torch.frombuffer(bytearray.fromhex("".join(keys)), dtype=torch.uint8)
         raw = save({_FEATURES: features.contiguous(), _KEYS: ids.view(-1, _KEY_BYTES)})
@@ -154,7 +154,7 @@ class StoredFeatures:
     places: list[tuple[Path, int]]
     """Shard of each row, and place in it."""
 
-    def __call__(self, rows: Int[Tensor, " rows"]) -> Float16[Tensor, "rows *any"]:
+    def __call__(self, rows: Int[Tensor, " rows"]) -> Float16[Tensor, "rows ..."]:
         """Read features; rows may repeat."""
         distinct, back = rows.cpu().unique(return_inverse=True)
         read: dict[int, Tensor] = {}

@@ -28,7 +28,7 @@ CHUNK = 64
 """Inputs that pass through a frozen tower together, where the device is no CPU."""
 KEPT_BYTES = 256 * 2**20
 """Of images at the model's size, in memory while their tower is trained."""
-Encode = Callable[[Sequence[int]], Float[Tensor, "rows *feature"]]
+Encode = Callable[[Sequence[int]], Float[Tensor, "rows ..."]]
 """From rows of the inputs to their features, on the CPU."""
 
 
@@ -36,7 +36,7 @@ Encode = Callable[[Sequence[int]], Float[Tensor, "rows *feature"]]
 class Features(Protocol):
     """Features of inputs by their rows."""
 
-    def __call__(self, rows: Int[Tensor, " rows"]) -> Shaped[Tensor, "rows *feature"]:
+    def __call__(self, rows: Int[Tensor, " rows"]) -> Shaped[Tensor, "rows ..."]:
         """Return one feature per row; rows may repeat."""
         ...
 
@@ -82,7 +82,7 @@ class LiveFeatures:
         self.encode = encode
         self.inputs = inputs
 
-    def __call__(self, rows: Int[Tensor, " rows"]) -> Shaped[Tensor, "rows *feature"]:
+    def __call__(self, rows: Int[Tensor, " rows"]) -> Shaped[Tensor, "rows ..."]:
         """Encode the rows with the tower as it is now."""
         distinct, places = rows.unique(return_inverse=True)
         features = self.encode(self.inputs(distinct))
@@ -133,7 +133,7 @@ def _image_features(
             backbone.encode_image, lambda rows: torch.cat([recent(row) for row in rows.tolist()])
         )
 
-    def encode(rows: Sequence[int]) -> Float[Tensor, "rows *feature"]:
+    def encode(rows: Sequence[int]) -> Float[Tensor, "rows ..."]:
         return _encode(backbone, backbone.encode_image, pixels([images[row] for row in rows]))
 
     if isinstance(backbone, TwoTowers):
@@ -183,7 +183,7 @@ def _progress(encode: Encode, total: int, unit: str) -> Iterator[Encode]:
     """Show how many inputs have been encoded."""
     with tqdm(desc=f"{unit}s", total=total, unit=unit, disable=None) as bar:
 
-        def compute(rows: Sequence[int]) -> Float[Tensor, "rows *feature"]:
+        def compute(rows: Sequence[int]) -> Float[Tensor, "rows ..."]:
             features = encode(rows)
             bar.update(len(rows))
             return features
@@ -194,7 +194,7 @@ def _progress(encode: Encode, total: int, unit: str) -> Iterator[Encode]:
 @torch.no_grad()
 def _encode(
     backbone: Backbone, tower: Callable[[Tensor], Tensor], inputs: Iterable[Tensor]
-) -> Float[Tensor, "rows *feature"]:
+) -> Float[Tensor, "rows ..."]:
     """Return features of inputs, each a batch of one: alone on a CPU, in chunks elsewhere."""
     size = 1 if backbone.device.type == "cpu" else CHUNK
     stream, encoded = iter(inputs), []

@@ -25,13 +25,13 @@ class Head(nn.Module, ABC):
 
     @abstractmethod
     def forward(
-        self, first: Float[Tensor, "batch first"], second: Float[Tensor, "batch second"]
+        self, first: Float[Tensor, "batch first"], second: Float[Tensor, "batch second"], /
     ) -> Float[Tensor, " batch"]:
         """Return the raw rewards."""
 
     @abstractmethod
     def last_features(
-        self, first: Float[Tensor, "batch first"], second: Float[Tensor, "batch second"]
+        self, first: Float[Tensor, "batch first"], second: Float[Tensor, "batch second"], /
     ) -> Float[Tensor, "batch width"]:
         """Return what the last layer weighs: the raw reward is their sum with `last_weights`."""
 

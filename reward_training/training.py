@@ -162,11 +162,11 @@ class Fitting:
             loss = loss + self.config.contrast * contrast_loss(table, liking=liking, is_own=own)
         return loss
 
-    def _read(
-        self, images: Int[Tensor, " pairs"], prompts: Int[Tensor, " pairs"]
-    ) -> HeadInputs:
+    def _read(self, images: Int[Tensor, " pairs"], prompts: Int[Tensor, " pairs"]) -> HeadInputs:
         """Return what the head reads of pairs, by the rows of their images and prompts."""
-        return self.reward.backbone.join(self.features.images(images), self.features.prompts(prompts))
+        return self.reward.backbone.join(
+            self.features.images(images), self.features.prompts(prompts)
+        )
 
     def _read_both(self, comparisons: Comparisons) -> list[HeadInputs]:
         """Return what the head reads of all images a and of all images b; texts are read once."""

@@ -102,7 +102,9 @@ def test_small_scores_are_those_of_plain_matrices(image_reward_file):
     images = torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(1))
     mean = torch.tensor([0.48145466, 0.4578275, 0.40821073]).view(3, 1, 1)
     std = torch.tensor([0.26862954, 0.26130258, 0.27577711]).view(3, 1, 1)
-    read = reward.backbone.tokenizer(PROMPTS, padding="max_length", max_length=35, return_tensors="pt")
+    read = reward.backbone.tokenizer(
+        PROMPTS, padding="max_length", max_length=35, return_tensors="pt"
+    )
     assert (read["attention_mask"].sum(dim=1) == torch.tensor([5, 9, 5])).all()
     plain = Plain(image_reward_weights())
     expected = plain.reward((images - mean) / std, read["input_ids"], read["attention_mask"])

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from transformers import CLIPModel, SiglipModel
 
 from data.errors import RewardError
-from reward_training.backbones import open_backbone, open_definition
+from reward_training.backbones import open_definition, open_towers
 from reward_training.open_clip_backbone import ClipBackbone
 from reward_training.published.aesthetic import Aesthetic
 from reward_training.published.opening import (
@@ -38,7 +38,7 @@ def hps_file(clip_folder, tmp_path):
 
 
 def small_hps(file, clip_folder):
-    backbone = open_backbone(str(clip_folder))
+    backbone = open_towers(str(clip_folder))
     assert isinstance(backbone, ClipBackbone)
     for weight in backbone.parameters():
         torch.nn.init.zeros_(weight)
@@ -81,7 +81,7 @@ def test_hps_has_the_published_architecture_and_keeps_the_shape_of_images():
 def test_aesthetic_is_a_stack_of_linear_layers_on_the_unit_feature(
     aesthetic_file, clip_folder, images
 ):
-    backbone = open_backbone(str(clip_folder))
+    backbone = open_towers(str(clip_folder))
     reward = open_aesthetic("aesthetic", str(aesthetic_file), backbone).eval()
     with torch.no_grad():
         x = backbone.encode_image((images - 0.5) / 0.5)
@@ -105,7 +105,7 @@ def test_siglip_is_a_backbone_too(siglip_folder, images, tokenizer):
 def test_a_definition_of_transformers_rebuilds_everything_but_the_weights(
     kind, pick_folder, siglip_folder, tmp_path, images
 ):
-    backbone = open_backbone(str({"pick": pick_folder, "siglip": siglip_folder}[kind]))
+    backbone = open_towers(str({"pick": pick_folder, "siglip": siglip_folder}[kind]))
     backbone.save_definition(tmp_path)
     rebuilt = open_definition(tmp_path)
     rebuilt.load_state_dict(backbone.state_dict())
@@ -135,7 +135,7 @@ def published(request, clip_folder, image_reward_file, pick_folder, siglip_folde
     if request.param == "hps-v2":
         return small_hps(request.getfixturevalue("hps_file"), clip_folder)
     if request.param == "aesthetic":
-        backbone = open_backbone(str(clip_folder))
+        backbone = open_towers(str(clip_folder))
         return Aesthetic.open("aesthetic", aesthetic_file, backbone).eval()
     return open_published(files[request.param])
 
@@ -195,7 +195,7 @@ def damaged(tmp_path, kind):
 def test_a_damaged_checkpoint_is_refused_in_one_line(clip_folder, tmp_path, capsys, kind):
     path = damaged(tmp_path, kind)
     with pytest.raises(RewardError, match="expected") as caught:
-        open_aesthetic("aesthetic", str(path), open_backbone(str(clip_folder)))
+        open_aesthetic("aesthetic", str(path), open_towers(str(clip_folder)))
     assert "\n" not in str(caught.value)
     assert str(path) in str(caught.value)
     assert "ran" not in capsys.readouterr().out
@@ -208,7 +208,7 @@ def test_another_models_checkpoint_is_refused(tmp_path, name, clip_folder):
     openers = {
         "image-reward": lambda: open_published(f"{name}:{path}"),
         "hps-v2": lambda: small_hps(path, clip_folder),
-        "aesthetic": lambda: open_aesthetic(name, str(path), open_backbone(str(clip_folder))),
+        "aesthetic": lambda: open_aesthetic(name, str(path), open_towers(str(clip_folder))),
     }
     with pytest.raises(RewardError, match="expected") as caught:
         openers[name]()
