@@ -23,6 +23,7 @@ from data.snapshot import Snapshot
 from reward_training.backbone import Backbone, TwoTowers
 from reward_training.dataset import read_images
 from reward_training.feature_cache import FeatureCache, StoredFeatures
+from reward_training.frozen_pairs import FrozenPairs
 
 CHUNK = 64
 """Inputs that pass through a frozen tower together, where the device is no CPU."""
@@ -95,6 +96,8 @@ class PairFeatures:
 
     images: Features
     prompts: Features
+    pairs: FrozenPairs | None = None
+    """What a head reads of pairs, where that takes a pass for each and is not trained."""
 
 
 def prepare_features(
@@ -111,10 +114,11 @@ def prepare_features(
         prompts: Texts.
         kept: Folder of the features of this very backbone, as `digest_of_towers` names it.
     """
-    return PairFeatures(
-        _image_features(backbone, snapshot, images, FeatureCache(kept / "images")),
-        _prompt_features(backbone, prompts, FeatureCache(kept / "texts")),
-    )
+    of_images = _image_features(backbone, snapshot, images, FeatureCache(kept / "images"))
+    of_prompts = _prompt_features(backbone, prompts, FeatureCache(kept / "texts"))
+    if isinstance(backbone, TwoTowers) or _is_trained(backbone.parameters()):
+        return PairFeatures(of_images, of_prompts)
+    return PairFeatures(of_images, of_prompts, FrozenPairs(backbone, of_images, of_prompts))
 
 
 def _image_features(

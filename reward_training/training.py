@@ -164,14 +164,18 @@ class Fitting:
 
     def _read(self, images: Int[Tensor, " pairs"], prompts: Int[Tensor, " pairs"]) -> HeadInputs:
         """Return what the head reads of pairs, by the rows of their images and prompts."""
+        if self.features.pairs is not None:
+            return self.features.pairs(images, prompts)
         return self.reward.backbone.join(
             self.features.images(images), self.features.prompts(prompts)
         )
 
     def _read_both(self, comparisons: Comparisons) -> list[HeadInputs]:
         """Return what the head reads of all images a and of all images b; texts are read once."""
-        prompts = self.features.prompts(comparisons.prompt)
         both = (comparisons.image_a, comparisons.image_b)
+        if self.features.pairs is not None:
+            return [self.features.pairs(images, comparisons.prompt) for images in both]
+        prompts = self.features.prompts(comparisons.prompt)
         return [self.reward.backbone.join(self.features.images(i), prompts) for i in both]
 
     def _trusted(self, batch: Comparisons) -> Comparisons:

@@ -12,7 +12,7 @@ from data.entry import run_command
 from data.errors import RewardError
 from data.records import Aspect
 from data.snapshot import Snapshot, take_snapshot
-from reward_training import feature_cache
+from reward_training import feature_cache, frozen_pairs
 from reward_training.checkpoint import Checkpoint
 from reward_training.config import ModelConfig
 from reward_training.dataset import Comparisons, read_images
@@ -232,6 +232,28 @@ def test_an_update_reads_each_pair_once_and_two_rivals(
     loss.backward()
     grads = [weight.grad for weight in fitting.trained.values() if weight.grad is not None]
     assert all(grad.isfinite().all() for grad in grads)
+
+
+def test_with_a_head_alone_each_pair_is_read_once(blip_config, snapshot, tmp_path, monkeypatch):
+    training = replace(blip_config.training, contrast=0.0, learning_rate=1e-2)
+    config = replace(blip_config, model=ModelConfig(train="head", head="mlp"), training=training)
+    fitting, comparisons = begin(config, snapshot)
+    num_read, join = [], fitting.reward.backbone.join
+    monkeypatch.setattr(
+        fitting.reward.backbone, "join", lambda *pair: num_read.append(len(pair[0])) or join(*pair)
+    )
+    before = fitting.loss(comparisons).item()
+    train(fitting, comparisons, tmp_path, 20)
+    assert fitting.loss(comparisons).item() < before
+    assert num_read == []  # all were, when the bar was set
+    monkeypatch.setattr(frozen_pairs, "KEPT_PAIRS", 50)
+    again = fitting.features.pairs
+    few = frozen_pairs.FrozenPairs(again.backbone, again.images, again.prompts)
+    rows = comparisons.image_a.repeat(2), comparisons.prompt.repeat(2)
+    for kept, fresh in zip(again(*rows), few(*rows), strict=True):
+        assert torch.equal(kept, fresh)
+    assert len(few.kept) == 50
+    assert num_read == [1] * 200
 
 
 def test_the_loss_without_contrast_is_that_of_the_comparisons_alone(blip_config, snapshot):

@@ -105,6 +105,31 @@ def test_only_what_is_new_is_computed_in_any_order(cache):
     assert torch.equal(cache.complete(KEYS[:2], WIDTH, Tower()), expected(KEYS[:2]))
 
 
+def tokens(key):
+    generator = torch.Generator().manual_seed(int(key[:8], 16))
+    return torch.randn(3, WIDTH, generator=generator).half()
+
+
+def test_what_is_located_is_read_from_its_shards(cache, monkeypatch):
+    monkeypatch.setattr(feature_cache, "SMALL_SHARD", 4)
+    asked = []
+
+    def compute(rows):
+        asked.extend(rows)
+        return torch.stack([tokens(KEYS[row]) for row in rows])
+
+    cache.locate(KEYS[:9], compute)
+    assert asked == list(range(9))
+    shards(cache)[1].unlink()
+    asked.clear()
+    stored = cache.locate(KEYS, compute)
+    assert len(asked) in (12, 15)  # what is new, and what was in the shard
+    rows = torch.tensor([17, 0, 9, 0, 3])
+    expected = torch.stack([tokens(KEYS[row]) for row in rows.tolist()])
+    assert torch.equal(stored(rows), expected)
+    assert torch.equal(cache.locate(KEYS, pytest.fail)(rows), expected)
+
+
 def test_nothing_asked_for_is_nothing(cache):
     assert cache.complete([], WIDTH, Tower()).shape == (0, WIDTH)
     assert not cache.folder.exists()

@@ -50,3 +50,24 @@ def test_two_bad_images_are_their_prompts_own_and_liked_by_nobody():
     shown = Shown.of(batch([(3, 0, 1, BOTH_BAD), (4, 2, 3, PREFERS_A)]))
     assert shown.is_own.tolist() == [[True, True, False, False], [False, False, True, True]]
     assert shown.liking.sum() == 1
+
+
+def test_rivals_are_of_other_prompts_and_all_images_have_their_turn():
+    rows = [(prompt, 2 * prompt, 2 * prompt + 1, PREFERS_A) for prompt in range(6)]
+    used = torch.zeros(12)
+    for left_out in range(6):
+        shown = Shown.of(batch([row for row in rows if row[0] != left_out]))
+        rivals = shown.rivals(2)
+        assert (rivals.sum(dim=1) == 2).all()
+        assert not (rivals & shown.is_own).any()
+        assert torch.equal(rivals, shown.rivals(2))
+        used[shown.images] += rivals.sum(dim=0)
+    assert (used > 0).all()
+    assert used.max() <= 3 * used.min()
+
+
+def test_where_there_are_too_few_all_are_rivals():
+    shown = Shown.of(batch([(0, 0, 1, PREFERS_A), (1, 2, 3, TIE), (1, 3, 1, TIE)]))
+    assert torch.equal(shown.rivals(9), ~shown.is_own)
+    assert not shown.rivals(0).any()
+    assert not Shown.of(batch([(0, 0, 1, PREFERS_A)])).rivals(2).any()
