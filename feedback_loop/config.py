@@ -103,7 +103,7 @@ class FitSection:
     """The fit of a round's reward model."""
 
     backbone: str = ""
-    """Folder of a CLIP that open_clip opens, or MODEL/PRETRAINED; empty: the emoji world's."""
+    """What `reward_training.fit` takes as its backbone; empty: the emoji world's CLIP."""
     held_out_fraction: float = FitConfig(backbone="").held_out_fraction
     """Part of the prompts whose comparisons measure the fit and choose when to stop."""
     model: ModelConfig = field(default_factory=ModelConfig)

@@ -48,12 +48,12 @@ def _say_reward_model(about: dict[str, Any]) -> None:
     whose = "as the judge does" if about["measured_by"] == "judge" else "as raters did"
     say(
         f"the reward orders {percent(about['held_out_accuracy'])} of {about['held_out_pairs']} "
-        f"held-out pairs {whose}; untouched CLIP similarity {percent(about['clip_accuracy'])}"
+        f"held-out pairs {whose}; untouched {about['control']} {percent(about['clip_accuracy'])}"
     )
     if about["unseen"]:
         say(
             f"  on unseen prompts {percent(about['unseen']['held_out_accuracy'])}; "
-            f"untouched CLIP similarity {percent(about['unseen']['clip_accuracy'])}"
+            f"untouched {about['control']} {percent(about['unseen']['clip_accuracy'])}"
         )
 
 

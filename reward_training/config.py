@@ -27,9 +27,9 @@ class ModelConfig:
     rank: int = 8
     """With train lora: rank of the adapters."""
     head: HeadKind = "similarity"
-    """"similarity": the cosine of image and text times a learned scale; "linear": that plus a
-    linear function of image and image times text that starts at zero; "mlp": that plus a small
-    network on both features that starts at zero."""
+    """"similarity": the cosine of image and text, or a BLIP's own score, times a learned scale;
+    "linear": that plus a linear function of image and image times text that starts at zero; "mlp":
+    that plus a small network on both features that starts at zero."""
     ties: TieModel = "davidson"
     """How equal pairs are explained: "davidson" or "rao_kupper" give ties a probability of their
     own, "none" counts a tie as half a choice for each image. "davidson" also learns from "both
@@ -131,7 +131,8 @@ class FitConfig:
 
     backbone: str
     """Folder of a CLIP that open_clip opens, or one of open_clip's own as MODEL/PRETRAINED, such
-    as ViT-B-32/laion2b_s34b_b79k (downloaded)."""
+    as ViT-B-32/laion2b_s34b_b79k (downloaded); image-reward[:ImageReward.pt]; docs/rewards.md has
+    the others."""
     workspace: Path | None = None
     """Take a snapshot of this workspace and write to its rewards/NAME. Default where no snapshot
     is given: $TASTEMAKER_WORKSPACE, else ./workspace."""

@@ -39,9 +39,7 @@ class FrozenPairs:
         self.prompts = prompts
         self.kept: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
 
-    def __call__(
-        self, images: Int[Tensor, " pairs"], prompts: Int[Tensor, " pairs"]
-    ) -> HeadInputs:
+    def __call__(self, images: Int[Tensor, " pairs"], prompts: Int[Tensor, " pairs"]) -> HeadInputs:
         """Read those pairs that are not kept; pairs may repeat."""
         wanted = list(zip(images.tolist(), prompts.tolist(), strict=True))
         distinct = dict.fromkeys(wanted)

@@ -16,7 +16,7 @@ from reward_training.reliability import Reliability
 class LearnedReward(nn.Module):
     """Reward of images for prompts, standardised over the images it was fitted on.
 
-    Unfitted it orders images as the backbone's similarity does. `name` and `snapshot` (the hash
+    Unfitted it orders images as the backbone itself does. `name` and `snapshot` (the hash
     of the comparisons) are empty until it is fitted; `reliability` is there only while raters'
     answers are weighed.
 

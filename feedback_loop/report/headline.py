@@ -75,7 +75,7 @@ def _reward_model(about: dict[str, Any]) -> list[tuple[str, str, str]]:
     if about["held_out_accuracy"] is None:
         return []
     beside = (
-        f"untouched CLIP {percent(about['clip_accuracy'])}, on {about['held_out_pairs']} "
-        "held-out pairs"
+        f"untouched {about['control']} {percent(about['clip_accuracy'])}, "
+        f"on {about['held_out_pairs']} held-out pairs"
     )
     return [("pairs the reward gets right", percent(about["held_out_accuracy"]), beside)]

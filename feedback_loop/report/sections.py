@@ -108,8 +108,8 @@ def policies_section(found: Findings) -> str:
     explanation = (
         "Gains are over the base at the same prompts and seeds. The reward is the newest reward "
         "model's, in standard deviations of the images it was fitted on. Diversity is the mean "
-        "cosine distance between images of one prompt in the untouched CLIP's vision features. The "
-        "KL to the base is what tuning spent, per image, over its last five iterations."
+        "cosine distance between images of one prompt in the untouched backbone's vision features. "
+        "The KL to the base is what tuning spent, per image, over its last five iterations."
     )
     return section("Policies", explanation, card(table(heads, rows)))
 

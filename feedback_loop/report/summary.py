@@ -97,7 +97,7 @@ def _policy(images: Images, base: Images, families: Iterable[str]) -> dict[str, 
 
 
 def _reward_model(loop: Loop, model: RewardModel | None, base: Images) -> dict[str, Any]:
-    """Say how far the newest reward model can be trusted, beside untouched CLIP similarity.
+    """Say how far the newest reward model can be trusted, beside its untouched backbone.
 
     By the judge where there is one, on pairs of the base's measured images, of which no fit has
     seen any; `choices` holds what the fit measured on raters' choices that it left out, and `trust`
@@ -110,6 +110,7 @@ def _reward_model(loop: Loop, model: RewardModel | None, base: Images) -> dict[s
     unseen = _accuracy(_of_split(base, "unseen"))
     measured_by = "judge" if seen else "choices"
     about = {"name": model.name, "snapshot": model.snapshot, "measured_by": measured_by}
+    about["control"] = model.metrics.get("control", "CLIP similarity")
     trust = read_trust(loop.workspace, model)
     return about | (seen or choices) | {"unseen": unseen, "choices": choices, "trust": trust}
 
