@@ -15,8 +15,8 @@ export MALLOC_TRIM_THRESHOLD_ ?= 2147483647
 demo: $(READY)  ## one whole round on the embedded emoji world, with simulated raters, and its report
 	$(BIN)/tastemaker demo --workspace $(WORKSPACE)
 
-test: $(READY)  ## every test that can run here; what is skipped is named at the end
-	$(BIN)/python -m pytest
+test: $(READY)  ## every test that can run here, one on each core; what is skipped is named at the end
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4
 
 label: $(READY)  ## compare pairs yourself, in the browser, on the same workspace
 	$(BIN)/tastemaker label --workspace $(WORKSPACE)
