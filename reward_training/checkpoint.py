@@ -11,7 +11,7 @@ from torch import Tensor
 
 from data.errors import RewardError
 from data.files import write_atomically
-from reward_training.model import LearnedReward
+from reward_training.trainable import TrainableReward
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Checkpoint:
     key: str
 
     def save(
-        self, reward: LearnedReward, optimiser: torch.optim.Optimizer, state: TrainingState
+        self, reward: TrainableReward, optimiser: torch.optim.Optimizer, state: TrainingState
     ) -> None:
         """Write trained weights, optimiser and state; the file before it stays until then."""
         content = io.BytesIO()
@@ -65,7 +65,7 @@ class Checkpoint:
         write_atomically(self.path, content.getvalue())
 
     def restore(
-        self, reward: LearnedReward, optimiser: torch.optim.Optimizer
+        self, reward: TrainableReward, optimiser: torch.optim.Optimizer
     ) -> TrainingState | None:
         """Bring weights and optimiser back and return the state; None where there is none."""
         if not self.path.is_file():

@@ -1,17 +1,20 @@
 """What a fit can be told. Imports no torch, so that `--help` comes at once."""
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from data.records import Aspect
+from data.errors import RewardError
 
 HeadKind = Literal["similarity", "linear", "mlp"]
+HeadChoice = Literal["auto", "similarity", "linear", "mlp"]
 TieModel = Literal["none", "davidson", "rao_kupper"]
 TrainedPart = Literal["head", "text", "last", "lora", "all"]
 RaterTrust = Literal["equal", "learned"]
 Precision = Literal["fp32", "bf16"]
 PromptWeight = Literal["comparisons", "equal"]
+AspectChoice = Literal["auto", "overall", "alignment", "quality", "both"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,10 +29,12 @@ class ModelConfig:
     """With train last: how much of each tower; below 1 a fraction, else a number of blocks."""
     rank: int = 8
     """With train lora: rank of the adapters."""
-    head: HeadKind = "similarity"
+    head: HeadChoice = "auto"
     """"similarity": the cosine of image and text, or a BLIP's own score, times a learned scale;
-    "linear": that plus a linear function of image and image times text that starts at zero; "mlp":
-    that plus a small network on both features that starts at zero."""
+    "linear": that plus a linear function of image and image times text, or of BLIP's feature of
+    the pair, that starts at zero; "mlp": that plus a small network on the features that starts at
+    zero. "auto": similarity, or mlp where a scale alone could not do it: with train head, and with
+    two outputs."""
     ties: TieModel = "davidson"
     """How equal pairs are explained: "davidson" or "rao_kupper" give ties a probability of their
     own, "none" counts a tie as half a choice for each image. "davidson" also learns from "both
@@ -45,6 +50,20 @@ class ModelConfig:
                 "train: expected text or all with head similarity, got head: "
                 "a scale alone changes no order; choose head linear or mlp"
             )
+
+    def head_of(self, num_outputs: int) -> HeadKind:
+        """Return the kind of head of a reward with so many outputs.
+
+        Raises `RewardError` where several outputs would have one and the same order.
+        """
+        if self.head == "auto":
+            return "mlp" if self.train == "head" or num_outputs > 1 else "similarity"
+        if self.head == "similarity" and num_outputs > 1:
+            raise RewardError(
+                "model.head: expected auto, linear or mlp with two outputs, got similarity: towers "
+                "are shared, and a scale alone would give both outputs the same order"
+            )
+        return self.head
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,6 +145,24 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class CombinationConfig:
+    """What a reward with two outputs is as one number: their sum, each standardised, by weights."""
+
+    alignment: float = 0.5
+    """Weight of how well an image shows what was asked for."""
+    quality: float = 0.5
+    """Weight of how good a picture it is."""
+
+    def __post_init__(self) -> None:
+        for name in ("alignment", "quality"):
+            weight = getattr(self, name)
+            if not (math.isfinite(weight) and weight >= 0):
+                raise ValueError(f"{name}: expected a weight of 0 or more, got {weight}")
+        if self.alignment == self.quality == 0:
+            raise ValueError("quality: expected more than 0 where alignment is 0, got 0")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class FitConfig:
     """One fit: comparisons and a backbone in, a reward model's folder out."""
 
@@ -142,8 +179,12 @@ class FitConfig:
     """Name of the reward model; default: from the snapshot's hash."""
     out: Path | None = None
     """Folder to write, which must not hold another reward model."""
-    aspect: Aspect = Aspect.OVERALL
-    """Comparisons asked about this are used."""
+    aspect: AspectChoice = "auto"
+    """Comparisons asked about this are used. "both": one reward with two outputs, alignment and
+    quality, on towers that they share. "auto": overall where that was asked, else both, else the
+    one that was."""
+    combination: CombinationConfig = field(default_factory=CombinationConfig)
+    """Weights of the two outputs in the one number that a policy is tuned towards."""
     exclude_raters: tuple[str, ...] = ()
     """Ids of raters whose comparisons are left out."""
     held_out_fraction: float = 0.125

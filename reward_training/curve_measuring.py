@@ -14,16 +14,17 @@ from data.errors import RewardError
 from data.files import digest, write_atomically
 from data.snapshot import Snapshot
 from data.workspace import Workspace, resolve_root
+from reward_training.asked import find_asked
 from reward_training.config import FitConfig
 from reward_training.dataset import Comparisons
 from reward_training.evaluate import clustered_estimate, hits
-from reward_training.fitting import comparisons_of, prepare_fitting
 from reward_training.folder import read_metrics
 from reward_training.growing_parts import Part, PartFits
 from reward_training.learning_curve import CURVE_FILE, PICTURE_FILE, CurveConfig
 from reward_training.metrics import count_comparisons, measured_rows
 from reward_training.outcomes import TIE
 from reward_training.plots import learning_curve_png
+from reward_training.preparing import comparisons_of, prepare_fitting
 from reward_training.saturation import Saturation, fit_saturation, worth_of_more
 from reward_training.split import make_folds
 
@@ -116,7 +117,7 @@ def describe(
 def _measure(
     config: FitConfig, snapshot: Snapshot, num_sizes: int, unfinished: Path, key: str
 ) -> dict[str, Any]:
-    comparisons = comparisons_of(config, snapshot)
+    comparisons = comparisons_of(config, snapshot, find_asked(snapshot, config.aspect).aspects)
     seed = config.training.seed
     folds = make_folds(comparisons, config.held_out_fraction, np.random.default_rng(seed))
     folds = folds if config.training.cross_validate else folds[:1]

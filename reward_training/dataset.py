@@ -39,6 +39,8 @@ class Comparisons:
     """Whether chance alone chose the pair, and not what its answer was expected to tell."""
     weight: Float[Tensor, " pairs"]
     """How much each counts in the loss, 1 in the mean."""
+    aspects: list[Aspect]
+    """What was asked."""
     images: list[str]
     """SHA-256 of every image, in the order that `image_a` and `image_b` count in."""
     prompts: list[str]
@@ -46,13 +48,15 @@ class Comparisons:
 
     @classmethod
     def from_snapshot(
-        cls, snapshot: Snapshot, aspect: Aspect, *, exclude_raters: Sequence[str] = ()
+        cls, snapshot: Snapshot, *aspects: Aspect, exclude_raters: Sequence[str] = ()
     ) -> "Comparisons":
-        """Collect the usable comparisons; `RewardError` where a fit could learn nothing."""
-        rows = [row for row in snapshot.rows() if row.aspect == aspect and row.split != "unseen"]
+        """Collect the usable comparisons; `RewardError` where a fit could learn nothing of one."""
+        rows = [row for row in snapshot.rows() if row.aspect in aspects and row.split != "unseen"]
         rows = _without_raters(rows, exclude_raters)
         used = [row for row in rows if row.choice in OUTCOME_OF_CHOICE]
-        _refuse_hopeless(snapshot, rows, used, aspect)
+        for aspect in aspects:
+            own, own_used = ([r for r in of if r.aspect == aspect] for of in (rows, used))
+            _refuse_hopeless(snapshot, own, own_used, aspect)
         images = _numbered([image for row in used for image in (row.image_a, row.image_b)])
         prompts = _numbered([row.prompt for row in used])
         return cls(
@@ -66,6 +70,7 @@ class Comparisons:
             rounds=[row.round for row in used],
             by_chance=torch.tensor([row.chosen_by is ChosenBy.CHANCE for row in used]),
             weight=torch.ones(len(used)),
+            aspects=[row.aspect for row in used],
             images=list(images),
             prompts=list(prompts),
         )
@@ -88,12 +93,27 @@ class Comparisons:
             rounds=[self.rounds[row] for row in places],
             by_chance=self.by_chance[rows],
             weight=self.weight[rows],
+            aspects=[self.aspects[row] for row in places],
         )
 
+    @property
+    def asked(self) -> tuple[Aspect, ...]:
+        """What was asked in some of them, in the order of `Aspect`."""
+        return tuple(aspect for aspect in Aspect if aspect in self.aspects)
+
+    def rows_about(self, aspect: Aspect) -> Int[Tensor, " rows"]:
+        """Return the rows of the comparisons that asked this."""
+        rows = [row for row, asked in enumerate(self.aspects) if asked == aspect]
+        return torch.tensor(rows, dtype=torch.long)
+
     def with_equal_prompts(self) -> "Comparisons":
-        """Let every prompt count the same, however often it was compared."""
-        _, row_of, number = self.prompt.unique(return_inverse=True, return_counts=True)
-        return replace(self, weight=len(self) / (len(number) * number[row_of]))
+        """Let every prompt count the same for what was asked, however often it was compared."""
+        weight = torch.empty(len(self))
+        for aspect in self.asked:
+            rows = self.rows_about(aspect)
+            _, row_of, number = self.prompt[rows].unique(return_inverse=True, return_counts=True)
+            weight[rows] = len(rows) / (len(number) * number[row_of])
+        return replace(self, weight=weight)
 
     @property
     def targets(self) -> Float[Tensor, "pairs 4"]:
@@ -151,11 +171,13 @@ def _refuse_hopeless(
             f"{what} has no comparisons on {aspect} of training prompts; compare some first"
         )
     if not used:
-        raise RewardError(f"all {len(rows)} comparisons of {what} were skipped; compare more pairs")
+        raise RewardError(
+            f"all {len(rows)} comparisons on {aspect} of {what} were skipped; compare more pairs"
+        )
     if not decided:
         raise RewardError(
-            f"all {len(used)} comparisons of {what} are ties or both bad, from which no order "
-            "can be learned; compare more pairs"
+            f"all {len(used)} comparisons on {aspect} of {what} are ties or both bad, from which "
+            "no order can be learned; compare more pairs"
         )
     if len(prompts) < 2:
         raise RewardError(

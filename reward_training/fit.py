@@ -6,7 +6,13 @@ from typing import Any
 from data.config_file import parse
 from data.entry import let_raters_go_first, run_command
 from reward_training.config import FitConfig
-from reward_training.trust_words import kinds_words, share_words, trust_lines
+from reward_training.trust_words import (
+    combination_words,
+    kinds_words,
+    outputs_of,
+    share_words,
+    trust_lines,
+)
 
 _DESCRIPTION = "Fit a reward model on the comparisons of a workspace or of an exported snapshot."
 
@@ -34,17 +40,28 @@ def summary_lines(metrics: dict[str, Any]) -> list[str]:
     """Say in a few lines what metrics.json says."""
     counts = metrics["comparisons"]
     kinds = kinds_words(counts["by_rater_kind"])
-    pairs = f"{metrics['held_out_pairs']} held-out pairs of {metrics['held_out_prompts']} prompts"
+    lines = [
+        f"{counts['total']} comparisons ({kinds}) on {counts['prompts']} prompts; "
+        f"snapshot {metrics['snapshot']}"
+    ]
     # Folders written before there were others have CLIP's.
     control = metrics.get("control", "CLIP similarity")
-    return [
-        f"{counts['total']} comparisons ({kinds}) on {counts['prompts']} prompts; "
-        f"snapshot {metrics['snapshot']}",
-        f"accuracy on {pairs}: {share_words(metrics, 'held_out_accuracy')}; "
-        f"untouched {control}: {share_words(metrics, 'clip_accuracy')}",
-        *trust_lines(metrics),
-        *(f"note: {note}" for note in metrics["notes"]),
-    ]
+    outputs = outputs_of(metrics)
+    for name, measured in outputs.items():
+        about = f"{name}: " if name else ""
+        lines += [about + line for line in _output_lines(measured, control)]
+    if len(outputs) > 1:
+        lines.append(combination_words(outputs))
+    return lines + [f"note: {note}" for note in metrics["notes"]]
+
+
+def _output_lines(measured: dict[str, Any], control: str) -> list[str]:
+    pairs = f"{measured['held_out_pairs']} held-out pairs of {measured['held_out_prompts']} prompts"
+    accuracy = (
+        f"accuracy on {pairs}: {share_words(measured, 'held_out_accuracy')}; "
+        f"untouched {control}: {share_words(measured, 'clip_accuracy')}"
+    )
+    return [accuracy, *trust_lines(measured)]
 
 
 if __name__ == "__main__":

@@ -13,21 +13,22 @@ from data.files import digest
 from data.records import RewardModel
 from data.snapshot import Snapshot, take_snapshot
 from data.workspace import Workspace
-from reward_training.backbones import digest_of_source, digest_of_towers, open_backbone
+from reward_training.asked import find_asked
+from reward_training.backbones import digest_of_source
 from reward_training.checkpoint import Checkpoint
+from reward_training.combined import CombinedReward
 from reward_training.config import FitConfig
 from reward_training.dataset import Comparisons
-from reward_training.features import prepare_features
+from reward_training.describing import describe, measure_outputs
 from reward_training.folder import read_metrics, save_reward
-from reward_training.metrics import choice_notes, count_comparisons, measure
+from reward_training.joint_training import JointFitting
 from reward_training.model import LearnedReward
+from reward_training.outcomes import DECIDED
 from reward_training.partly import merge_adapters
-from reward_training.selection import Selection, select
-from reward_training.split import make_folds, split_notes
+from reward_training.preparing import comparisons_of, prepare_fitting
+from reward_training.selection import select
+from reward_training.split import Fold, make_folds
 from reward_training.training import Fitting
-
-_BOOTSTRAP_STREAM = 1
-"""Keeps the bootstrap's random numbers apart from the split's."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,16 @@ class FitResult:
     @property
     def metrics_on_record(self) -> dict[str, Any]:
         """What the store keeps: nothing by rater, for it must be able to forget one."""
-        kept = {name: of for name, of in self.metrics.items() if name != "reliability"}
-        groups = kept.get("held_out_by", {})
-        return kept | {"held_out_by": {name: of for name, of in groups.items() if name != "rater"}}
+        kept = _without_raters(self.metrics)
+        outputs = kept.get("outputs", {})
+        of_outputs = {name: _without_raters(of) for name, of in outputs.items()}
+        return kept | ({"outputs": of_outputs} if outputs else {})
+
+
+def _without_raters(metrics: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: of for name, of in metrics.items() if name != "reliability"}
+    groups = kept.get("held_out_by", {})
+    return kept | {"held_out_by": {name: of for name, of in groups.items() if name != "rater"}}
 
 
 def fit_in_workspace(config: FitConfig, workspace: Workspace, *, round: int = 0) -> FitResult:  # noqa: A002
@@ -75,7 +83,8 @@ def fit(config: FitConfig, snapshot: Snapshot, *, out: Path) -> FitResult:
     `RewardError` is raised and it stays untouched. Half-done work is kept in a hidden folder beside
     `out`, from which the same call goes on with the same result.
     """
-    comparisons = comparisons_of(config, snapshot)
+    asked = find_asked(snapshot, config.aspect)
+    comparisons = comparisons_of(config, snapshot, asked.aspects)
     name = name_of(config, snapshot)
     settings = replace(config, backbone="", workspace=None, snapshot=None, out=None, name=name)
     key = digest([settings, snapshot.hash, digest_of_source(config.backbone)])
@@ -91,20 +100,11 @@ def fit(config: FitConfig, snapshot: Snapshot, *, out: Path) -> FitResult:
             f"what was fitted so far is kept in {unfinished}; run the same command to go on"
         ) from None
     reward.name, reward.snapshot = name, snapshot.hash
+    metrics["notes"] = asked.notes + metrics["notes"]
     metrics = {"name": name, "snapshot": snapshot.hash, "fit": key} | metrics
     save_reward(out, reward, config, metrics)
     shutil.rmtree(unfinished, ignore_errors=True)
     return FitResult(name, out, snapshot.hash, metrics)
-
-
-def comparisons_of(config: FitConfig, snapshot: Snapshot) -> Comparisons:
-    """Collect what a fit learns from, weighted as it is told to."""
-    comparisons = Comparisons.from_snapshot(
-        snapshot, config.aspect, exclude_raters=config.exclude_raters
-    )
-    if config.training.prompts == "equal":
-        return comparisons.with_equal_prompts()
-    return comparisons
 
 
 def name_of(config: FitConfig, snapshot: Snapshot) -> str:
@@ -116,12 +116,13 @@ def name_of(config: FitConfig, snapshot: Snapshot) -> str:
 
 def _fit(
     config: FitConfig, snapshot: Snapshot, comparisons: Comparisons, unfinished: Path, key: str
-) -> tuple[LearnedReward, dict[str, Any]]:
+) -> tuple[LearnedReward | CombinedReward, dict[str, Any]]:
     """Fit without each fold's prompts, measure on them, then fit once more on everything."""
     training = config.training
     folds = make_folds(comparisons, config.held_out_fraction, np.random.default_rng(training.seed))
     folds = folds if training.cross_validate else folds[:1]
     fitting = prepare_fitting(config, snapshot, comparisons)
+    _require_measurable(fitting, comparisons, folds)
     of_clip = fitting.all_rewards(comparisons)
     clip_margins = of_clip[:, 0] - of_clip[:, 1]
     looks = [
@@ -143,80 +144,39 @@ def _fit(
         checkpoint=Checkpoint(unfinished / "final.pt", key),
         title="final fit",
     )
-    fitting.reward.fit_standardisation(fitting.raw_rewards(learned_from))
-    fitting.reward.posterior = fitting.posterior(learned_from)
+    for part in fitting.parts(learned_from):
+        own, output = learned_from.take(part.rows), part.fitting.reward
+        output.fit_standardisation(part.fitting.raw_rewards(own))
+        output.posterior = part.fitting.posterior(own)
     merge_adapters(fitting.reward.backbone)
-    reliability, fitting.reward.reliability = fitting.reward.reliability, None
-    described = _describe(
-        config, fitting.reward.backbone.control, comparisons, learned_from, selection
-    )
-    if reliability is not None:
-        described["reliability"] = reliability.by_name()
-    measured = measure(
-        selection.held_out,
-        margin=selection.margins,
+    described = describe(config, fitting, comparisons, learned_from, selection)
+    measured = measure_outputs(
+        fitting,
+        comparisons,
+        learned_from,
+        selection,
         clip_margin=clip_margins[torch.cat([fold.held_out for fold in folds])],
-        probability_a=selection.probability_a,
-        fold=selection.fold,
-        generator=np.random.default_rng([training.seed, _BOOTSTRAP_STREAM]),
+        seed=training.seed,
     )
-    fitting.reward.set_temperature(measured["calibration"]["temperature"])
     return fitting.reward, described | measured
 
 
-def prepare_fitting(config: FitConfig, snapshot: Snapshot, comparisons: Comparisons) -> Fitting:
-    """Open the backbone, put a fresh head on it and compute what is frozen and not yet kept."""
-    device = config.training.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    backbone = open_backbone(config.backbone)
-    kept = digest_of_towers(backbone, config.backbone, torch.device(device))
-    reward = LearnedReward(
-        backbone,
-        head=config.model.head,
-        ties=config.model.ties,
-        generator=torch.Generator().manual_seed(config.training.seed),
-    ).to(device)
-    reward.set_trained_part(
-        config.model.train,
-        blocks=config.model.blocks,
-        rank=config.model.rank,
-        seed=config.training.seed,
-    )
-    features = prepare_features(
-        reward.backbone,
-        snapshot,
-        comparisons.images,
-        comparisons.prompts,
-        kept=snapshot.workspace.features / kept,
-    )
-    return Fitting.begin(reward, features, config.training, comparisons)
-
-
-def _describe(
-    config: FitConfig,
-    control: str,
-    comparisons: Comparisons,
-    learned_from: Comparisons,
-    selection: Selection,
-) -> dict[str, Any]:
-    """Say what was fitted on what, and how it went."""
-    notes = split_notes(comparisons, selection.held_out) + choice_notes(selection.held_out)
-    if selection.num_updates == 0:
-        notes.append(f"no update lowered the held-out loss: this is untouched {control}")
-    return {
-        "backbone": config.backbone,
-        "control": control,
-        "comparisons": count_comparisons(comparisons),
-        "held_out_comparisons": count_comparisons(selection.held_out),
-        "learned_from": count_comparisons(learned_from),
-        "held_out_measured_on": "weights of a fit that has not seen the prompt; it only helped to "
-        "choose num_updates",
-        "num_updates": selection.num_updates,
-        "held_out_log_loss": selection.log_loss,
-        "curve": selection.curve,
-        "notes": notes,
+def _require_measurable(
+    fitting: Fitting | JointFitting, comparisons: Comparisons, folds: list[Fold]
+) -> None:
+    """Refuse folds in which an output has nothing to be measured on, as a single one may be."""
+    held_out = comparisons.take(torch.cat([fold.held_out for fold in folds]))
+    decided = {
+        part.name
+        for part in fitting.parts(held_out)
+        if set(held_out.outcome[part.rows].tolist()) & set(DECIDED)
     }
+    for part in fitting.parts(comparisons):
+        if part.name not in decided:
+            raise RewardError(
+                f"expected a decided comparison on {part.name} among those held out, got none; "
+                "hold every prompt out once (training.cross_validate) or compare more pairs"
+            )
 
 
 def _finished(out: Path, name: str, snapshot: Snapshot, key: str) -> FitResult:

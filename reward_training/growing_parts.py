@@ -19,6 +19,7 @@ from tqdm import tqdm
 from data.files import digest, write_atomically
 from reward_training.checkpoint import Checkpoint, Look
 from reward_training.dataset import Comparisons
+from reward_training.joint_training import JointFitting
 from reward_training.selection import Selection, select
 from reward_training.split import Fold
 from reward_training.training import Fitting
@@ -53,7 +54,7 @@ def parts_of(fold: Fold, num_sizes: int, generator: np.random.Generator) -> list
 class PartFits:
     """Fits without each fold's prompts; what is done is kept in a folder and not done again."""
 
-    fitting: Fitting
+    fitting: Fitting | JointFitting
     comparisons: Comparisons
     folds: Sequence[Fold]
     folder: Path

@@ -11,9 +11,10 @@ from reward_training.losses import outcome_log_probabilities
 from reward_training.partly import adapter_parameters, add_adapters, last_blocks
 from reward_training.posterior import Posterior
 from reward_training.reliability import Reliability
+from reward_training.trainable import TrainableReward
 
 
-class LearnedReward(nn.Module):
+class LearnedReward(TrainableReward):
     """Reward of images for prompts, standardised over the images it was fitted on.
 
     Unfitted it orders images as the backbone itself does. `name` and `snapshot` (the hash
@@ -50,6 +51,11 @@ class LearnedReward(nn.Module):
         self.name = ""
         self.snapshot = ""
         self.eval()
+
+    @property
+    def outputs(self) -> "dict[str, LearnedReward]":
+        """The reward itself, without a name: it has no other output."""
+        return {"": self}
 
     @torch.no_grad()
     def forward(
@@ -144,17 +150,3 @@ class LearnedReward(nn.Module):
         self.requires_grad_(False)
         for parameter in trained:
             parameter.requires_grad_(True)
-
-    def trained_parameters(self) -> dict[str, nn.Parameter]:
-        """Return the parameters that gradients reach, by name."""
-        return {name: weight for name, weight in self.named_parameters() if weight.requires_grad}
-
-    def copy_trained_weights(self) -> dict[str, Tensor]:
-        """Return a copy of the trained parameters, by name."""
-        return {name: w.detach().clone() for name, w in self.trained_parameters().items()}
-
-    @torch.no_grad()
-    def load_trained_weights(self, weights: dict[str, Tensor]) -> None:
-        """Put a copy of trained parameters back."""
-        for name, parameter in self.trained_parameters().items():
-            parameter.copy_(weights[name])

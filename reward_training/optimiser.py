@@ -8,7 +8,8 @@ from jaxtyping import Int
 from torch import Tensor
 
 from reward_training.config import TrainingConfig
-from reward_training.model import LearnedReward
+from reward_training.reliability import Reliability
+from reward_training.trainable import TrainableReward
 
 WARMUP_FRACTION = 0.1
 RATERS_RATE = 5e-2
@@ -34,9 +35,10 @@ def _shuffle(num_rows: int, seed: int, number: int) -> Int[np.ndarray, " rows"]:
     return np.random.default_rng([seed, number]).permutation(num_rows)
 
 
-def make_optimiser(reward: LearnedReward, config: TrainingConfig) -> torch.optim.AdamW:
+def make_optimiser(reward: TrainableReward, config: TrainingConfig) -> torch.optim.AdamW:
     """Group the weights: matrices decay, vectors do not, scalars have their own rate."""
-    raters = [] if reward.reliability is None else list(reward.reliability.parameters())
+    reliabilities = [module for module in reward.modules() if isinstance(module, Reliability)]
+    raters = [weight for reliability in reliabilities for weight in reliability.parameters()]
     others = {id(weight) for weight in raters}
     weights = [w for w in reward.trained_parameters().values() if id(w) not in others]
     rates = [config.learning_rate, config.learning_rate, config.scalar_learning_rate, RATERS_RATE]

@@ -1,20 +1,15 @@
-"""The training loop: AdamW on the losses of comparisons, with looks at those held out.
+"""One output in training: AdamW on the losses of comparisons that were asked one question.
 
-Which comparisons an update sees and its learning rate follow from the seed and the update's
-number alone, so a loop that goes on from a checkpoint gives the same bits as one never stopped.
+Which comparisons an update sees follows from the seed and the update's number alone.
 """
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
-from tqdm import tqdm
+from torch import Tensor
 
 from reward_training.backbone import HeadInputs
-from reward_training.checkpoint import Checkpoint, Look, TrainingState
 from reward_training.config import TrainingConfig
 from reward_training.dataset import Comparisons
 from reward_training.features import PairFeatures
@@ -22,19 +17,13 @@ from reward_training.heads import SimilarityHead
 from reward_training.held_out_loss import held_out_loss
 from reward_training.losses import contrast_loss, cross_entropy, smooth_targets
 from reward_training.model import LearnedReward
-from reward_training.optimiser import (
-    batch_rows,
-    make_optimiser,
-    set_learning_rate,
-    warm_up,
-)
+from reward_training.optimiser import batch_rows
 from reward_training.posterior import Posterior, Told, fit_posterior
 from reward_training.reliability import Reliability
 from reward_training.shown import Shown
+from reward_training.training_loop import TrainingLoop
 
 GRADIENT_NORM = 1.0
-AVERAGING_DELAY = 9
-"""Updates in which the average begins to forget where training began."""
 RIVALS = 2
 """Images of other prompts that a prompt's liked images must win against, where each pair of image
 and prompt costs a pass: about as many passes as the comparisons themselves ask for."""
@@ -43,7 +32,7 @@ CHUNK = 256
 
 
 @dataclass(frozen=True)
-class Fitting:
+class Fitting(TrainingLoop[LearnedReward]):
     """A reward in training, with the features it reads and the settings it is trained by."""
 
     reward: LearnedReward
@@ -51,11 +40,6 @@ class Fitting:
     config: TrainingConfig
     untouched: dict[str, Tensor]
     """The trained weights before any training."""
-
-    @cached_property
-    def trained(self) -> dict[str, nn.Parameter]:
-        """The trained weights by name; to find them among a backbone's takes as long as to step."""
-        return self.reward.trained_parameters()
 
     @classmethod
     def begin(
@@ -73,47 +57,27 @@ class Fitting:
             reward.reliability = Reliability(comparisons).to(reward.bar.device)
         return replace(fitting, untouched=reward.copy_trained_weights())
 
-    def train(
-        self,
-        comparisons: Comparisons,
-        held_out: Comparisons | None,
-        *,
-        num_updates: int,
-        checkpoint: Checkpoint,
-        title: str = "fit",
-    ) -> TrainingState:
-        """Fit the untouched weights on comparisons and return how it went.
+    def parts(self, comparisons: Comparisons) -> list["Part"]:
+        """Return itself with all comparisons: there is one output."""
+        return [Part("", self, torch.arange(len(comparisons)))]
 
-        With held-out comparisons training ends `patience` looks after the best one; without, it
-        runs for `num_updates`.
-        """
-        self.reward.load_trained_weights(self.untouched)
-        optimiser = make_optimiser(self.reward, self.config)
-        state = checkpoint.restore(self.reward, optimiser)
-        if state is None:
-            average = self.reward.copy_trained_weights()
-            state = TrainingState(average=average, is_done=num_updates == 0)
-            if held_out is not None:
-                state.looks.append(self._look(held_out, state))
-        bar = tqdm(desc=title, total=num_updates, initial=state.update, unit="update", disable=None)
-        while not state.is_done:
-            set_learning_rate(optimiser, warm_up(state.update, self.config.num_updates))
-            rows = batch_rows(
-                state.update, len(comparisons), self.config.batch_size, self.config.seed
-            )
-            state.losses.append(self._update(comparisons.take(rows), optimiser))
-            state.update += 1
-            self._average(state)
-            bar.update()
-            if state.update % self.config.evaluate_every == 0 or state.update == num_updates:
-                if held_out is not None:
-                    state.looks.append(self._look(held_out, state))
-                state.losses.clear()
-                state.is_done = state.update == num_updates or self._is_stale(state)
-                checkpoint.save(self.reward, optimiser, state)
-        bar.close()
-        self.reward.load_trained_weights(state.average)
-        return state
+    def learn(
+        self, comparisons: Comparisons, update: int, optimiser: torch.optim.Optimizer
+    ) -> float:
+        """Take one optimiser step on the comparisons whose turn it is."""
+        rows = batch_rows(update, len(comparisons), self.config.batch_size, self.config.seed)
+        return self._update(comparisons.take(rows), optimiser)
+
+    def probability_a(
+        self, rewards: Float[Tensor, "pairs 2"], comparisons: Comparisons
+    ) -> Float[Tensor, " pairs"]:
+        """Return the probability that image a is preferred where one is, from raw rewards."""
+        del comparisons  # of one question all
+        return self.reward.probability_a(rewards)
+
+    def held_out_loss(self, rewards: Float[Tensor, "pairs 2"], comparisons: Comparisons) -> float:
+        """Return the loss at the bars and the scale that suit the comparisons best."""
+        return held_out_loss(self.reward, rewards, comparisons)
 
     def rewards(self, comparisons: Comparisons) -> Float[Tensor, "pairs 2"]:
         """Return the raw rewards of image a and image b, for each comparison."""
@@ -226,31 +190,12 @@ class Fitting:
         with torch.autocast(self.reward.bar.device.type, torch.bfloat16, enabled=is_low):
             return self.loss(batch)
 
-    def _look(self, held_out: Comparisons, state: TrainingState) -> Look:
-        """See what held-out comparisons say of the average of the weights so far."""
-        weights = self.reward.copy_trained_weights()
-        self.reward.load_trained_weights(state.average)
-        rewards = self.all_rewards(held_out)
-        look = Look(
-            update=state.update,
-            train_loss=float(np.mean(state.losses)) if state.losses else None,
-            held_out_loss=held_out_loss(self.reward, rewards, held_out),
-            margins=(rewards[:, 0] - rewards[:, 1]).cpu(),
-            probability_a=self.reward.probability_a(rewards).cpu(),
-        )
-        self.reward.load_trained_weights(weights)
-        return look
 
-    @torch.no_grad()
-    def _average(self, state: TrainingState) -> None:
-        """Move the average towards the weights; the first updates count for less and less."""
-        past = min(self.config.averaging, state.update / (state.update + AVERAGING_DELAY))
-        for name, weight in self.trained.items():
-            average = state.average[name]
-            average.copy_(average.to(weight).lerp(weight, 1 - past))
+@dataclass(frozen=True)
+class Part:
+    """An output in training and the comparisons that are about it."""
 
-    def _is_stale(self, state: TrainingState) -> bool:
-        if not state.looks:
-            return False
-        best = min(state.looks, key=lambda look: look.held_out_loss)
-        return state.update - best.update >= self.config.patience * self.config.evaluate_every
+    name: str
+    """Empty where there is one output."""
+    fitting: Fitting
+    rows: Int[Tensor, " rows"]

@@ -10,6 +10,17 @@ _WEAKEST = 3
 _KINDS = {"person": "human ceiling", "simulated": "ceiling of simulated raters"}
 
 
+def outputs_of(about: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return what is said of each output by its name; of the only one without a name."""
+    return about.get("outputs") or {"": about}
+
+
+def combination_words(outputs: dict[str, dict[str, Any]]) -> str:
+    """Say what several outputs are as one number."""
+    terms = " + ".join(f"{output['weight']:g} {name}" for name, output in outputs.items())
+    return f"one number: {terms}, each standardised"
+
+
 def trust_lines(metrics: dict[str, Any]) -> list[str]:
     """Return a line each on ceiling, calibration and families, where they were measured."""
     lines = ceiling_words(metrics["ceiling"]) if "ceiling" in metrics else []

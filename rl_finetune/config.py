@@ -120,9 +120,10 @@ class TuneConfig:
     train: Train = "lora"
     """What is trained of the UNet: an adapter, or all weights (unet), which takes more memory."""
     reward: str = ""
-    """Folder written by reward_training.fit; in a workspace also a reward model's name; a published
-    reward (clip:BACKBONE, image-reward, pick-score, hps-v2, hps-v2.1, aesthetic), with a file or
-    folder of one's own after a colon; module:callable; or a sum, such as
+    """Folder written by reward_training.fit; in a workspace also a reward model's name; of one with
+    two outputs @alignment or @quality behind it means that one alone; a published reward
+    (clip:BACKBONE, image-reward, pick-score, hps-v2, hps-v2.1, aesthetic), with a file or folder of
+    one's own after a colon; module:callable; or a sum, such as
     '0.7*image-reward + 0.3*aesthetic'."""
     watch: tuple[str, ...] = ()
     """Rewards that are logged beside it and never trained on, in the same forms."""

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from data.errors import RewardError
+from data.reward_address import is_reward_model
 
 _PLUS = " + "
 """Between the terms of a sum; with its spaces, for paths may have the sign in them."""
@@ -38,7 +39,7 @@ def open_reward(reward: str, *, device: str | torch.device = "cpu") -> Reward:
     Raises `RewardError` for a text of another form, a folder that is no reward model, and a
     callable that cannot be imported.
     """
-    if reward and Path(reward).is_dir():
+    if is_reward_model(reward):
         return _open_reward_model(reward, device)
     terms = reward.split(_PLUS)
     if len(terms) > 1 or _WEIGHTED.match(reward):
@@ -53,7 +54,7 @@ def open_reward(reward: str, *, device: str | torch.device = "cpu") -> Reward:
     forms = ", ".join(f"{name}{after}" for name, after in _published().items())
     raise RewardError(
         f"reward {reward!r}: no such folder; expected a folder written by reward_training.fit, "
-        f"lower:WIDTH:FOLDER of one, {forms}, module:callable, or a sum such as "
+        f"FOLDER@OUTPUT or lower:WIDTH:FOLDER of one, {forms}, module:callable, or a sum such as "
         f"'0.7*image-reward{_PLUS}0.3*aesthetic'"
     )
 
@@ -95,15 +96,16 @@ def _open_published(reward: str, device: str | torch.device) -> Reward:
 def _open_reward_model(folder: str, device: str | torch.device) -> Reward:
     import reward_training
 
-    return reward_training.load(Path(folder), device=str(device))
+    return reward_training.load(folder, device=str(device))
 
 
 def _open_lower_bound(folder: str, width: float, device: str | torch.device) -> Reward:
     """Open a reward model to be taken at its reward minus so many of its standard deviations."""
     import reward_training
 
-    fitted = reward_training.load(Path(folder), device=str(device))
-    _ = fitted.posterior  # says now, and not in the first iteration, that there is none
+    fitted = reward_training.load(folder, device=str(device))
+    for output in fitted.outputs.values():
+        _ = output.posterior  # says now, and not in the first iteration, that there is none
 
     def lower(
         images: Float[Tensor, "batch 3 height width"], prompts: list[str]

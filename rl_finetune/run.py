@@ -11,6 +11,7 @@ from data.config_file import load_yaml, parse
 from data.entry import let_raters_go_first, run_command
 from data.errors import ConfigError
 from data.files import digest
+from data.reward_address import in_workspace
 from rl_finetune.config import TuneConfig
 
 if TYPE_CHECKING:
@@ -80,14 +81,9 @@ def resolve_names(config: TuneConfig, workspace: "Workspace") -> TuneConfig:
         config = dataclasses.replace(config, policy=found.base, adapter=adapter)
     return dataclasses.replace(
         config,
-        reward=_find_reward(config.reward, workspace),
-        watch=tuple(_find_reward(name, workspace) for name in config.watch),
+        reward=in_workspace(config.reward, workspace.rewards),
+        watch=tuple(in_workspace(name, workspace.rewards) for name in config.watch),
     )
-
-
-def _find_reward(name: str, workspace: "Workspace") -> str:
-    folder = workspace.rewards / name
-    return str(folder) if name and folder.is_dir() else name
 
 
 def _choose_out(arguments: RunArguments, config: TuneConfig) -> Path:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from benchmarks.learning.pool import Pool
-from data.records import Choice
+from data.records import Aspect, Choice
 from emoji_world.raters import SimulatedRater
 from reward_training.dataset import Comparisons
 from reward_training.outcomes import BOTH_BAD, PREFERS_A, PREFERS_B, TIE
@@ -42,14 +42,19 @@ def random_pairs(pool: Pool, num: int, rng: np.random.Generator) -> list[Asked]:
 
 
 def answer(
-    pool: Pool, pairs: Sequence[Asked], raters: Sequence[str], rng: np.random.Generator
+    pool: Pool,
+    pairs: Sequence[Asked],
+    raters: Sequence[str],
+    rng: np.random.Generator,
+    *,
+    aspect: Aspect = Aspect.OVERALL,
 ) -> Comparisons:
-    """Let the raters take turns at the pairs."""
+    """Let the raters take turns at the pairs, asked one question."""
     flips = SimulatedRater(name="rater", flip_rate=FLIP_RATE)
     names = [raters[turn % len(raters)] for turn in range(len(pairs))]
     outcomes = []
     for (a, b), name in zip(pairs, names, strict=True):
-        choice, _ = flips.choose(pool.verdict(a), pool.verdict(b), rng)
+        choice, _ = flips.choose(pool.verdict(a), pool.verdict(b), rng, aspect)
         by_chance = int(rng.integers(len(OUTCOMES)))
         outcomes.append(by_chance if name == BY_CHANCE else OUTCOMES[choice])
     prompt = pool.prompt[torch.tensor([a for a, _ in pairs])]
@@ -64,6 +69,7 @@ def answer(
         rounds=[1] * len(pairs),
         by_chance=torch.ones(len(pairs), dtype=torch.bool),
         weight=torch.ones(len(pairs)),
+        aspects=[aspect] * len(pairs),
         images=[str(row) for row in range(len(pool.prompt))],
         prompts=pool.prompts,
     )

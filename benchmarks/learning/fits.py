@@ -12,6 +12,7 @@ from torch import Tensor
 
 from benchmarks.learning.pool import Pool
 from emoji_world.assets import clip_path
+from reward_training.backbone import Backbone
 from reward_training.backbones import open_backbone
 from reward_training.checkpoint import Checkpoint, TrainingState
 from reward_training.config import ModelConfig, TrainingConfig
@@ -51,7 +52,7 @@ class Bench:
         """Open a reward that nothing was taught."""
         reward = LearnedReward(
             open_backbone(str(clip_path())),
-            head=model.head,
+            head=model.head_of(1),
             ties=model.ties,
             generator=torch.Generator().manual_seed(seed),
         )
@@ -63,13 +64,16 @@ class Bench:
     ) -> Fitting:
         """Prepare a fit."""
         reward = self.untouched(model, training.seed)
-        backbone = reward.backbone
+        return Fitting.begin(reward, self.pair_features(reward.backbone), training, comparisons)
+
+    def pair_features(self, backbone: Backbone) -> PairFeatures:
+        """Return the features of the pool's images and prompts, live where a tower is trained."""
         tokens = backbone.tokenize(self.pool.prompts)
         texts = LiveFeatures(backbone.encode_text, tokens.__getitem__)
         images = FrozenFeatures(self.features)
         if any(weight.requires_grad for weight in backbone.vision_parameters()):
             images = LiveFeatures(backbone.encode_image, self.pixels.__getitem__)
-        return Fitting.begin(reward, PairFeatures(images, texts), training, comparisons)
+        return PairFeatures(images, texts)
 
     def fit(
         self, comparisons: Comparisons, model: ModelConfig, training: TrainingConfig

@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 
 import torch
 
+from data.records import Aspect
 from data.snapshot import take_snapshot
 from feedback_loop.loop import Loop
 from feedback_loop.seeds import round_seed
@@ -13,10 +14,10 @@ from feedback_loop.world import backbone_of
 from reward_training.checkpoint import Checkpoint
 from reward_training.config import FitConfig
 from reward_training.dataset import Comparisons
-from reward_training.fitting import prepare_fitting
 from reward_training.folder import save_reward
 from reward_training.model import LearnedReward
 from reward_training.outcomes import TIE
+from reward_training.preparing import prepare_fitting
 
 UNTOUCHED = "untouched CLIP"
 UNCOMPARED = "contrast alone, every image liked: no comparison used"
@@ -51,10 +52,11 @@ def fit_variant(loop: Loop, name: str) -> LearnedReward:
     """Fit one variant on all comparisons of a demo's round, for a fixed number of updates."""
     config = variant_config(loop, name)
     snapshot = take_snapshot(loop.workspace)
-    comparisons = Comparisons.from_snapshot(snapshot, config.aspect)
+    comparisons = Comparisons.from_snapshot(snapshot, Aspect.OVERALL)
     if name == UNCOMPARED:
         comparisons = replace(comparisons, outcome=torch.full_like(comparisons.outcome, TIE))
-    fitting = prepare_fitting(config, snapshot, comparisons)
+    (part,) = prepare_fitting(config, snapshot, comparisons).parts(comparisons)
+    fitting = part.fitting
     with TemporaryDirectory() as folder:
         fitting.train(
             comparisons,

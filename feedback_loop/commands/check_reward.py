@@ -15,13 +15,13 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--device", default="cpu", help="cpu (the default) or cuda")
     arguments = parser.read(argv)
     from data.errors import RewardError
+    from data.reward_address import in_workspace
     from data.workspace import resolve_root
     from feedback_loop.terminal import say
     from rl_finetune.conformance import check_reward
     from rl_finetune.rewards import open_reward
 
-    folder = resolve_root(arguments.workspace) / "rewards" / arguments.reward
-    named = str(folder) if arguments.reward and folder.is_dir() else arguments.reward
+    named = in_workspace(arguments.reward, resolve_root(arguments.workspace) / "rewards")
     checks = check_reward(open_reward(named, device=arguments.device))
     for check in checks:
         say(f"{'ok    ' if check.holds else 'FAILED'}  {check.describe()}")

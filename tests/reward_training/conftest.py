@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -153,6 +153,12 @@ def prefer_by_word(prompt: str, left: Picture, right: Picture) -> Choice:
     return Choice.LEFT if is_left else Choice.RIGHT
 
 
+def prefer_bright(prompt: str, left: Picture, right: Picture) -> Choice:
+    """Prefer the brighter image whatever the prompt; call close ones a tie."""
+    del prompt
+    return prefer_by_word("bright", left, right)
+
+
 Chooser = Callable[[str, Picture, Picture], Choice]
 
 
@@ -161,10 +167,11 @@ def plant(
     prompts: Sequence[str] = tuple(PROMPTS),
     *,
     pairs_per_prompt: int = 10,
-    choose: Chooser = prefer_by_word,
+    choose: Chooser | Mapping[Aspect, Chooser] = prefer_by_word,
     seed: int = 0,
 ) -> Workspace:
-    """Make a workspace whose one simulated rater follows `choose`."""
+    """Make a workspace whose one simulated rater follows `choose`, or that of each question."""
+    choosers = choose if isinstance(choose, Mapping) else {Aspect.OVERALL: choose}
     generator = np.random.default_rng(seed)
     workspace = Workspace.create(root)
     store = workspace.store()
@@ -192,18 +199,24 @@ def plant(
             a, b = images[-2], images[-1]
             pairs.append(
                 Pair.new(
-                    round=0, prompt_id=prompt.prompt_id, image_a=a.image_id, image_b=b.image_id
+                    round=0,
+                    prompt_id=prompt.prompt_id,
+                    image_a=a.image_id,
+                    image_b=b.image_id,
+                    aspects=tuple(choosers),
                 )
             )
-            comparisons.append(
+            comparisons += [
                 Comparison.new(
                     pair_id=pairs[-1].pair_id,
                     rater_id=rater.rater_id,
-                    choice=choose(prompt.text, *two),
+                    choice=chooser(prompt.text, *two),
+                    aspect=aspect,
                     shown_left=a.image_id,
-                    idempotency_key=f"{seed}-{len(pairs)}",
+                    idempotency_key=f"{seed}-{len(pairs)}-{aspect}",
                 )
-            )
+                for aspect, chooser in choosers.items()
+            ]
     store.add_policy(Policy(name="base", base="none"))
     store.add_prompts(records)
     store.add_images(images)
@@ -222,6 +235,13 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 @pytest.fixture(scope="session")
 def snapshot(workspace: Workspace) -> Snapshot:
     return take_snapshot(workspace)
+
+
+@pytest.fixture(scope="session")
+def two_questions(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A workspace whose rater was asked both questions of each pair; tests only read it."""
+    choose = {Aspect.ALIGNMENT: prefer_by_word, Aspect.QUALITY: prefer_bright}
+    return plant(tmp_path_factory.mktemp("two"), choose=choose)
 
 
 @pytest.fixture

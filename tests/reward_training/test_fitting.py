@@ -42,7 +42,7 @@ def test_a_planted_preference_is_learned_from_random_weights(thorough_config, sn
 def test_every_kind_of_model_is_fitted_saved_and_opened(quick_config, snapshot, tmp_path, model):
     result = fit(replace(quick_config, model=model), snapshot, out=tmp_path / "reward")
     reward = reward_training.load(result.path)
-    assert (reward.head_kind, reward.ties) == (model.head, model.ties)
+    assert (reward.head_kind, reward.ties) == (model.head_of(1), model.ties)
     assert reward.snapshot == snapshot.hash == result.snapshot
 
 

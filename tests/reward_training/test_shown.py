@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import torch
 
+from data.records import Aspect
 from reward_training.dataset import Comparisons
 from reward_training.outcomes import BOTH_BAD, PREFERS_A, PREFERS_B, TIE
 from reward_training.shown import Shown
@@ -21,6 +22,7 @@ def batch(rows):
         rounds=[1] * len(rows),
         by_chance=torch.ones(len(rows), dtype=torch.bool),
         weight=torch.ones(len(rows)),
+        aspects=[Aspect.OVERALL] * len(rows),
         images=[str(number) for number in range(20)],
         prompts=[str(number) for number in range(9)],
     )

@@ -1,0 +1,119 @@
+"""What metrics.json says of a fit: on what, how it went, and how good each output is.
+
+A reward of one output has its measurements beside the rest; one of several has them below
+`outputs`, by name.
+"""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from torch import Tensor
+
+from data.records import Aspect
+from reward_training.config import FitConfig
+from reward_training.dataset import Comparisons
+from reward_training.joint_training import JointFitting
+from reward_training.metrics import choice_notes, count_comparisons, measure
+from reward_training.selection import Selection
+from reward_training.split import split_notes
+from reward_training.training import Fitting, Part
+
+_BOOTSTRAP_STREAM = 1
+"""Keeps the bootstrap's random numbers apart from the split's."""
+
+
+def describe(
+    config: FitConfig,
+    fitting: Fitting | JointFitting,
+    comparisons: Comparisons,
+    learned_from: Comparisons,
+    selection: Selection,
+) -> dict[str, Any]:
+    """Say what was fitted on what, and how it went."""
+    notes = []
+    for part in fitting.parts(selection.held_out):
+        about = f"{part.name}: " if part.name else ""
+        held_out, own = selection.held_out.take(part.rows), _own(part, comparisons)
+        said = split_notes(own, held_out) + choice_notes(held_out)
+        notes += [about + note for note in said]
+    control = fitting.reward.backbone.control
+    if selection.num_updates == 0:
+        notes.append(f"no update lowered the held-out loss: this is untouched {control}")
+    return {
+        "backbone": config.backbone,
+        "control": control,
+        **_counts(comparisons, selection.held_out, learned_from),
+        "held_out_measured_on": "weights of a fit that has not seen the prompt; it only helped to "
+        "choose num_updates",
+        "num_updates": selection.num_updates,
+        "held_out_log_loss": selection.log_loss,
+        "curve": selection.curve,
+        "notes": notes,
+    }
+
+
+def measure_outputs(
+    fitting: Fitting | JointFitting,
+    comparisons: Comparisons,
+    learned_from: Comparisons,
+    selection: Selection,
+    *,
+    clip_margin: Float[Tensor, " held_out"],
+    seed: int,
+) -> dict[str, Any]:
+    """Measure every output on the held-out comparisons that are about it, and set its temperature.
+
+    Args:
+        fitting: What was fitted.
+        comparisons: All of them.
+        learned_from: Those that the saved weights were learned from.
+        selection: What was held out, and what the fits said of it.
+        clip_margin: Margins of the untouched backbone, of what was held out.
+        seed: Decides the intervals' resamples.
+    """
+    parts = fitting.parts(selection.held_out)
+    found = {part.name: _measure_part(part, selection, clip_margin, seed) for part in parts}
+    if isinstance(fitting, Fitting):
+        (alone,) = found.values()
+        return alone
+    about = {
+        part.name: {
+            "weight": fitting.reward.weights[part.name],
+            **_counts(*(_own(part, of) for of in (comparisons, selection.held_out, learned_from))),
+        }
+        for part in parts
+    }
+    return {"outputs": {name: about[name] | of for name, of in found.items()}}
+
+
+def _measure_part(
+    part: Part, selection: Selection, clip_margin: Float[Tensor, " held_out"], seed: int
+) -> dict[str, Any]:
+    rows, reward = part.rows, part.fitting.reward
+    found = measure(
+        selection.held_out.take(rows),
+        margin=selection.margins[rows],
+        clip_margin=clip_margin[rows],
+        probability_a=selection.probability_a[rows],
+        fold=selection.fold[rows],
+        generator=np.random.default_rng([seed, _BOOTSTRAP_STREAM]),
+    )
+    reward.set_temperature(found["calibration"]["temperature"])
+    reliability, reward.reliability = reward.reliability, None
+    return found if reliability is None else {"reliability": reliability.by_name()} | found
+
+
+def _own(part: Part, comparisons: Comparisons) -> Comparisons:
+    """Return the comparisons that are about the part's output."""
+    return comparisons.take(comparisons.rows_about(Aspect(part.name))) if part.name else comparisons
+
+
+def _counts(
+    comparisons: Comparisons, held_out: Comparisons, learned_from: Comparisons
+) -> dict[str, Any]:
+    return {
+        "comparisons": count_comparisons(comparisons),
+        "held_out_comparisons": count_comparisons(held_out),
+        "learned_from": count_comparisons(learned_from),
+    }
