@@ -54,8 +54,10 @@ def choose_pairs(
     place_of = {pair.pair_id: place for place, pair in enumerate(candidates)}
     from reward_training.choosing import choose
 
+    # Answers to several questions tell of heads that have nothing in common: gains add up.
+    scales = _Scale.of(loop, reward, candidates)
     drawn = choose(
-        _Scale.of(loop, reward, candidates).gains(candidates),
+        np.sum([scale.gains(candidates) for scale in scales], axis=0),
         num=len(evenly) - len(by_chance),
         evenly=[place_of[pair.pair_id] for pair in by_chance],
         rng=rng,
@@ -84,16 +86,16 @@ def _candidates(
 
 @dataclass(frozen=True)
 class _Scale:
-    """What a reward sees in images: its last features and its raw reward, by image."""
+    """What an output of a reward sees in images: its last features and its raw reward, by image."""
 
-    reward: "LearnedReward"
+    output: "LearnedReward"
     row_of: dict[str, int]
     features: "torch.Tensor"
     rewards: "torch.Tensor"
 
     @classmethod
-    def of(cls, loop: Loop, folder: Path, candidates: Sequence[Pair]) -> "_Scale":
-        """Look at every image that a candidate shows, once."""
+    def of(cls, loop: Loop, folder: Path, candidates: Sequence[Pair]) -> "list[_Scale]":
+        """Look at every image that a candidate shows, once, and return a scale for each output."""
         import torch
 
         import reward_training
@@ -103,16 +105,20 @@ class _Scale:
         prompt_of = {i: pair.prompt_id for pair in candidates for i in (pair.image_a, pair.image_b)}
         shown = loop.store.images(prompt_ids=sorted(set(prompt_of.values())))
         hashes = {image.image_id: image.sha256 for image in shown}
-        ids, features, rewards = list(prompt_of), [], []
+        ids, outputs, seen = list(prompt_of), list(reward.outputs.values()), []
         for start in range(0, len(ids), _BATCH):
             batch = ids[start : start + _BATCH]
             pixels = read_images(loop.workspace, [hashes[each] for each in batch])
             with torch.no_grad():
-                seen = reward.backbone.read(pixels, [texts[prompt_of[i]] for i in batch])
-                features.append(reward.head.last_features(*seen))
-                rewards.append(reward.head(*seen))
+                read = reward.backbone.read(pixels, [texts[prompt_of[i]] for i in batch])
+                heads = [output.head for output in outputs]
+                seen.append([(head.last_features(*read), head(*read)) for head in heads])
         rows = {image_id: row for row, image_id in enumerate(ids)}
-        return cls(reward, rows, torch.cat(features), torch.cat(rewards))
+        by_output = zip(outputs, zip(*seen, strict=True), strict=True)
+        return [
+            cls(output, rows, *(torch.cat(column) for column in zip(*parts, strict=True)))
+            for output, parts in by_output
+        ]
 
     def gains(self, candidates: Sequence[Pair]) -> np.ndarray:
         """Return what an answer about each pair is expected to tell, in nats."""
@@ -126,10 +132,10 @@ class _Scale:
                 information_gain(
                     self.features[chunk],
                     self.rewards[chunk],
-                    self.reward.posterior,
-                    tie_logit=self.reward.tie_logit,
-                    bar=self.reward.bar,
-                    ties=self.reward.ties,
+                    self.output.posterior,
+                    tie_logit=self.output.tie_logit,
+                    bar=self.output.bar,
+                    ties=self.output.ties,
                 )
                 for chunk in rows.split(_BATCH * _BATCH)
             ]

@@ -8,7 +8,13 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 from data.records import Aspect, ChosenBy
-from reward_training.config import FitConfig, ModelConfig, TrainingConfig
+from reward_training.config import (
+    AspectChoice,
+    CombinationConfig,
+    FitConfig,
+    ModelConfig,
+    TrainingConfig,
+)
 from rl_finetune.config import SamplingConfig, TuneConfig
 
 WorldName = Literal["emoji", "none"]
@@ -39,7 +45,7 @@ class GenerateConfig:
     aspects: tuple[Aspect, ...] = (Aspect.OVERALL,)
     """What raters are asked about each pair, one question after the other: overall, or alignment
     (is it what was asked for?) and quality (is it a good picture?). The round's reward is fitted
-    to the first."""
+    to overall where that is asked, else with an output for each of the two, else to the one."""
 
     def __post_init__(self) -> None:
         _require_at_least(1, "generate", num_pairs=self.num_pairs)
@@ -48,6 +54,15 @@ class GenerateConfig:
             raise ValueError(f"generate.random_share: expected 0 to 1, got {self.random_share}")
         if not self.aspects or len(set(self.aspects)) < len(self.aspects):
             raise ValueError("generate.aspects: expected one or more, each of them once")
+
+    @property
+    def aspect_choice(self) -> AspectChoice:
+        """Which comparisons the round's reward is fitted to."""
+        if Aspect.OVERALL in self.aspects:
+            return "overall"
+        if len(self.aspects) > 1:
+            return "both"
+        return "quality" if Aspect.QUALITY in self.aspects else "alignment"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,6 +121,8 @@ class FitSection:
     """What `reward_training.fit` takes as its backbone; empty: the emoji world's CLIP."""
     held_out_fraction: float = FitConfig(backbone="").held_out_fraction
     """Part of the prompts whose comparisons measure the fit and choose when to stop."""
+    combination: CombinationConfig = field(default_factory=CombinationConfig)
+    """Where alignment and quality are asked apart: their weights in what policies are tuned to."""
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
@@ -172,7 +189,8 @@ class LoopConfig:
             backbone=backbone,
             name=name,
             held_out_fraction=self.fit.held_out_fraction,
-            aspect=self.generate.aspects[0],
+            aspect=self.generate.aspect_choice,
+            combination=self.fit.combination,
             model=self.fit.model,
             training=replace(self.fit.training, seed=round_seed),
         )

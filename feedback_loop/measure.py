@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from emoji_world.judge import Verdict
+    from reward_training.combined import CombinedReward
     from reward_training.model import LearnedReward
 
 
@@ -109,7 +110,7 @@ class Examiner:
         return mean_cosine_distances(features).tolist()
 
 
-def _newest_reward(loop: Loop) -> "LearnedReward | None":
+def _newest_reward(loop: Loop) -> "LearnedReward | CombinedReward | None":
     import reward_training
 
     models = loop.store.reward_models()

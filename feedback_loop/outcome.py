@@ -43,6 +43,13 @@ def say_outcome(loop: Loop) -> None:
 
 
 def _say_reward_model(about: dict[str, Any]) -> None:
+    for name, of in about.get("outputs", {}).items():
+        choices = of["choices"]
+        say(
+            f"its output {name} orders {percent(choices['held_out_accuracy'])} of "
+            f"{choices['held_out_pairs']} held-out pairs as raters did; "
+            f"untouched {about['control']} {percent(choices['clip_accuracy'])}"
+        )
     if about["held_out_accuracy"] is None:
         return
     whose = "as the judge does" if about["measured_by"] == "judge" else "as raters did"

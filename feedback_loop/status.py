@@ -11,6 +11,7 @@ from feedback_loop.hints import hint
 from feedback_loop.readable import percent
 from feedback_loop.stages import Position, num_finished_rounds, position
 from feedback_loop.terminal import say
+from reward_training.trust_words import outputs_of
 
 
 def say_status(workspace: Workspace) -> None:
@@ -106,12 +107,15 @@ def _choices(store: Store) -> str:
 
 
 def _reward_models(models: Sequence[RewardModel]) -> str:
+    return ", ".join(f"{model.name} ({_accuracy(model)})" for model in models) or "none"
+
+
+def _accuracy(model: RewardModel) -> str:
     said = [
-        f"{model.name} ({percent(model.metrics.get('held_out_accuracy'))} of "
-        f"{model.metrics.get('held_out_pairs', 0)} held-out choices)"
-        for model in models
+        f"{name} {percent(of.get('held_out_accuracy'))} of {of.get('held_out_pairs', 0)}".lstrip()
+        for name, of in outputs_of(model.metrics).items()
     ]
-    return ", ".join(said) or "none"
+    return f"{' and '.join(said)} held-out choices"
 
 
 def _rounds(events: Sequence[RoundEvent], at: Position) -> str:

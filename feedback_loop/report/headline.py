@@ -72,10 +72,17 @@ def _change(before: float | None, after: float | None) -> str:
 
 
 def _reward_model(about: dict[str, Any]) -> list[tuple[str, str, str]]:
-    if about["held_out_accuracy"] is None:
-        return []
+    if about["held_out_accuracy"] is not None:
+        return [_accuracy("pairs the reward gets right", about, about["control"])]
+    return [
+        _accuracy(f"pairs it gets right on {name}", of["choices"], about["control"])
+        for name, of in about.get("outputs", {}).items()
+    ]
+
+
+def _accuracy(what: str, measured: dict[str, Any], control: str) -> tuple[str, str, str]:
     beside = (
-        f"untouched {about['control']} {percent(about['clip_accuracy'])}, "
-        f"on {about['held_out_pairs']} held-out pairs"
+        f"untouched {control} {percent(measured['clip_accuracy'])}, "
+        f"on {measured['held_out_pairs']} held-out pairs"
     )
-    return [("pairs the reward gets right", percent(about["held_out_accuracy"]), beside)]
+    return what, percent(measured["held_out_accuracy"]), beside

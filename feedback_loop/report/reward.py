@@ -9,6 +9,7 @@ from feedback_loop.report.html import card, section
 from feedback_loop.report.plots import Series, dots
 from feedback_loop.report.svg import ACCENT, CONTROL, INK
 from feedback_loop.report.trust import ceiling_sentences, trust_cards
+from reward_training.trust_words import combination_words, outputs_of
 
 _WHOSE = {"person": "several people", "simulated": "several simulated raters"}
 
@@ -27,13 +28,17 @@ def reward_section(found: Findings) -> str:
                 f"unseen prompts, by the judge\n{about['unseen']['held_out_pairs']} pairs"
             )
             rows.append(about["unseen"])
-    groups.append(f"{_whose(found)} held-out choices\n{about['choices']['held_out_pairs']} pairs")
-    rows.append(about["choices"])
-    for kind, ceiling in (about["trust"]["ceiling"] or {}).items():
-        if ceiling is not None:
-            whose = _WHOSE.get(kind, f"several {kind} raters")
-            groups.append(f"{whose} decided\n{ceiling['comparisons']} choices")
-            rows.append(_as_row(ceiling))
+    outputs = outputs_of(about)
+    for name, output in outputs.items():
+        asked = f" on {name}" if name else ""
+        number = output["choices"]["held_out_pairs"]
+        groups.append(f"{_whose(found)} held-out choices{asked}\n{number} pairs")
+        rows.append(output["choices"])
+        for kind, ceiling in (output["trust"]["ceiling"] or {}).items():
+            if ceiling is not None:
+                whose = _WHOSE.get(kind, f"several {kind} raters")
+                groups.append(f"{whose} decided{asked}\n{ceiling['comparisons']} choices")
+                rows.append(_as_row(ceiling))
     plot = dots(
         groups,
         [
@@ -47,8 +52,13 @@ def reward_section(found: Findings) -> str:
         "never learned from. The dashed line is chance. Raters' choices carry their own mistakes, "
         "which no reward can foresee."
     )
-    accuracy = card(plot + ceiling_sentences(about["trust"]))
-    return section("The reward model", explanation, accuracy, *trust_cards(about["trust"]))
+    if len(outputs) > 1:
+        explanation += f" It has an output for each question; as {combination_words(outputs)}."
+    said = "".join(ceiling_sentences(output["trust"], name) for name, output in outputs.items())
+    cards = [each for name, of in outputs.items() for each in trust_cards(of["trust"], name)]
+    if len(outputs) > 1:
+        cards += trust_cards(about["trust"])
+    return section("The reward model", explanation, card(plot + said), *cards)
 
 
 def _whose(found: Findings) -> str:

@@ -15,6 +15,7 @@ from feedback_loop.report.measured_trust import read_trust
 from feedback_loop.stages import seconds_by_stage
 from feedback_loop.statistics import estimate, gain, order_accuracy
 from reward_training.evaluate import Estimate
+from reward_training.trust_words import outputs_of
 
 Images = Sequence[MeasuredImage]
 
@@ -101,18 +102,28 @@ def _reward_model(loop: Loop, model: RewardModel | None, base: Images) -> dict[s
 
     By the judge where there is one, on pairs of the base's measured images, of which no fit has
     seen any; `choices` holds what the fit measured on raters' choices that it left out, and `trust`
-    what else it said of itself.
+    what else it said of itself. Where there are several outputs, each has these below `outputs`.
     """
     if model is None:
         return {"held_out_accuracy": None, "held_out_pairs": 0, "clip_accuracy": None}
-    choices = {key: model.metrics[key] for key in _OF_CHOICES}
+    trust = read_trust(loop.workspace, model)
+    outputs = {
+        name: {"choices": {key: of[key] for key in _OF_CHOICES}, "trust": trust[name]}
+        for name, of in outputs_of(model.metrics).items()
+    }
     seen = _accuracy(_of_split(base, "train"))
     unseen = _accuracy(_of_split(base, "unseen"))
     measured_by = "judge" if seen else "choices"
     about = {"name": model.name, "snapshot": model.snapshot, "measured_by": measured_by}
     about["control"] = model.metrics.get("control", "CLIP similarity")
-    trust = read_trust(loop.workspace, model)
-    return about | (seen or choices) | {"unseen": unseen, "choices": choices, "trust": trust}
+    if "" in outputs:
+        return about | (seen or outputs[""]["choices"]) | {"unseen": unseen} | outputs[""]
+    of_several = {
+        name: {"weight": model.metrics["outputs"][name]["weight"]} | of
+        for name, of in outputs.items()
+    }
+    nothing = {"held_out_accuracy": None, "held_out_pairs": 0, "clip_accuracy": None}
+    return about | (seen or nothing) | {"unseen": unseen, "trust": trust[""], "outputs": of_several}
 
 
 def _accuracy(images: Images) -> dict[str, Any] | None:

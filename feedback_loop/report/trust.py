@@ -21,27 +21,31 @@ _HEADS = {"family": "By family", "margin": "By how sure it is", "round": "By rou
 _QUARTERS = ("least sure", "less sure", "surer", "surest")
 
 
-def trust_cards(trust: dict[str, Any]) -> list[str]:
-    """Return the cards that there are numbers for."""
-    cards = []
+def trust_cards(trust: dict[str, Any], output: str = "") -> list[str]:
+    """Return the cards that there are numbers for, of an output where there are several."""
+    cards, asked = [], f" ({text(output)})" if output else ""
     if trust["calibration"] is not None:
-        cards.append(_calibration_card(trust["calibration"], trust["held_out_by"]["margin"]))
+        quarters = trust["held_out_by"]["margin"]
+        cards.append(_calibration_card(trust["calibration"], quarters, asked))
     if trust["held_out_by"] is not None:
-        cards.append(_breakdown_card(trust["held_out_by"]))
+        cards.append(_breakdown_card(trust["held_out_by"], asked))
     if trust["learning_curve"] is not None:
         cards.append(_curve_card(trust["learning_curve"]))
     return cards
 
 
-def ceiling_sentences(trust: dict[str, Any]) -> str:
+def ceiling_sentences(trust: dict[str, Any], output: str = "") -> str:
     """Say what can be expected of any reward at most, or that it is not known."""
     if trust["ceiling"] is None:
         return ""
+    asked = f"{output[0].upper()}{output[1:]}: " if output else ""
     said = [f"{words[0].upper()}{words[1:]}." for words in ceiling_words(trust["ceiling"])]
-    return f"<p>{' '.join(map(text, said))}</p>"
+    return f"<p>{text(asked)}{' '.join(map(text, said))}</p>"
 
 
-def _calibration_card(calibration: dict[str, Any], quarters: Sequence[dict[str, Any]]) -> str:
+def _calibration_card(
+    calibration: dict[str, Any], quarters: Sequence[dict[str, Any]], asked: str
+) -> str:
     with figure(7.6, 3.2, columns=2) as (made, (left, right)):
         draw_reliability(left, calibration, _PALETTE)
         draw_margin_quarters(right, quarters, _PALETTE)
@@ -52,10 +56,10 @@ def _calibration_card(calibration: dict[str, Any], quarters: Sequence[dict[str, 
         if calibration["after"] is not None
         else f"Calibration {calibration_words(calibration)}."
     )
-    return card(f"<h3>Does it know when it is right?</h3><p>{text(words)}</p>{plot}")
+    return card(f"<h3>Does it know when it is right?{asked}</h3><p>{text(words)}</p>{plot}")
 
 
-def _breakdown_card(groups: dict[str, Any]) -> str:
+def _breakdown_card(groups: dict[str, Any], asked: str) -> str:
     rows: list[list[str]] = []
     for key, head in _HEADS.items():
         rows += _rows(head, [(_name(key, each), each) for each in groups[key]], key)
@@ -64,7 +68,7 @@ def _breakdown_card(groups: dict[str, Any]) -> str:
     if not rows:
         return ""
     listed = table(["held-out choices", "pairs", "prompts", "ordered rightly"], rows)
-    return card(f"<h3>Where is it right?</h3>{listed}")
+    return card(f"<h3>Where is it right?{asked}</h3>{listed}")
 
 
 def _rows(head: str, groups: Sequence[tuple[str, dict[str, Any]]], key: str) -> list[list[str]]:

@@ -82,7 +82,7 @@ def loop(tmp_path, config):
 
 
 def compare_as_person(loop, number, name="ada"):
-    """Record a person's comparison of every pair of a round: the brighter image is better."""
+    """Record a person's answers about every pair of a round: the brighter image is better."""
     store = loop.store
     rater = Rater.new(name, RaterKind.PERSON)
     store.add_rater(rater)
@@ -92,15 +92,17 @@ def compare_as_person(loop, number, name="ada"):
         a, b = read_images(loop.workspace, [hashes[pair.image_a], hashes[pair.image_b]]).mean(
             dim=(1, 2, 3)
         )
-        comparisons.append(
+        comparisons += [
             Comparison.new(
                 pair_id=pair.pair_id,
                 rater_id=rater.rater_id,
                 choice=Choice.LEFT if a > b else Choice.RIGHT,
+                aspect=aspect,
                 shown_left=pair.image_a,
-                idempotency_key=f"{name}:{pair.pair_id}",
+                idempotency_key=f"{name}:{pair.pair_id}:{aspect}",
             )
-        )
+            for aspect in pair.aspects
+        ]
     store.record_many(comparisons)
     return comparisons
 

@@ -70,7 +70,7 @@ def test_two_questions_are_answered_by_simulated_raters_too(
     generate(checked, 1)
     assert {pair.aspects for pair in checked.store.pairs(1)} == {both}
     assert {pair.aspects for pair in checked.store.gold_pairs(1)} == {both}
-    assert checked.config.fit_config(backbone="x", name="x", round_seed=0).aspect is both[0]
+    assert checked.config.fit_config(backbone="x", name="x", round_seed=0).aspect == "both"
     from emoji_world.raters import SimulatedRater
 
     monkeypatch.setattr("feedback_loop.ask.judge_of", lambda _: brightness_judge)

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -33,6 +34,7 @@ from feedback_loop.report.plots import smoothed
 from feedback_loop.report.svg import colours_of
 from feedback_loop.seeds import measure_seeds
 from feedback_loop.stages import TIMED_STAGES
+from feedback_loop.status import say_status
 
 SAMPLER = Sampler(scheduler="ddim", num_steps=3, guidance=2.0, eta=1.0, width=16, height=16)
 FITTED = {
@@ -312,6 +314,45 @@ def test_how_far_to_trust_the_reward_is_shown_where_it_was_measured(finished):
     assert "None" not in said
     summary = json.loads((finished.workspace.report / "summary.json").read_text())
     assert summary["reward_model"]["trust"] == TRUSTED | {"learning_curve": CURVE}
+
+
+@pytest.mark.parametrize("truth", [True, False])
+def test_both_outputs_of_a_reward_are_shown(finished, capsys, truth):
+    folder, model = finished.workspace.rewards / "round-2", finished.store.reward_models()[-1]
+    folder.mkdir()
+    outputs = {
+        "alignment": FITTED | TRUSTED | {"weight": 0.75},
+        "quality": FITTED | TRUSTED | {"weight": 0.25, "held_out_accuracy": 0.71},
+    }
+    metrics = {"comparisons": FITTED["comparisons"], "outputs": outputs}
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+    (folder / "learning_curve.json").write_text(json.dumps(CURVE))
+    finished.store.add_reward_model(replace(model, name="round-3", metrics=metrics, round=3))
+    if not truth:
+        measured = read_measurements(finished.workspace)
+        blind = [replace(each, met=None, quality=None) for each in measured]
+        write_measurements(finished.workspace, blind)
+    page = Page(build_report(finished).read_text(encoding="utf-8"))
+    assert page.open == []
+    said = " ".join(" ".join(page.texts).split())
+    assert "one number: 0.75 alignment + 0.25 quality, each standardised" in said
+    for name in outputs:
+        assert f"Does it know when it is right? ({name})" in said
+        assert f"Where is it right? ({name})" in said
+        assert f"{name[0].upper()}{name[1:]}: Human ceiling" in said
+        assert (f"pairs it gets right on {name}" in said) is not truth
+    assert said.count("What would more comparisons be worth?") == 1
+    assert "None" not in said
+    about = json.loads((finished.workspace.report / "summary.json").read_text())["reward_model"]
+    assert about["held_out_accuracy"] == (1 if truth else None)
+    assert about["outputs"]["quality"]["choices"]["held_out_accuracy"] == 0.71
+    assert about["outputs"]["alignment"]["trust"] == TRUSTED | {"learning_curve": None}
+    say_outcome(finished)
+    assert "its output quality orders 71 %" in capsys.readouterr().out
+    say_status(finished.workspace)
+    assert "round-3 (alignment 80 % of 9 and quality 71 % of 9 held-out choices)" in (
+        capsys.readouterr().out
+    )
 
 
 def test_the_same_measurements_give_the_same_page(finished):

@@ -2,18 +2,25 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
 
+import reward_training
+from data.config_file import load_yaml
 from data.errors import StoreError, UnknownRecord
-from data.records import RaterKind
+from data.records import Aspect, ChosenBy, RaterKind
 from feedback_loop.__main__ import dispatch
 from feedback_loop.fitting import fit_round
 from feedback_loop.generate import generate
 from feedback_loop.loop import create_loop, open_loop
+from feedback_loop.measurements import read_measurements
+from feedback_loop.pixels import read_images
 from feedback_loop.rounds import Waiting, run_round, run_stage
 from feedback_loop.stages import STAGES, Position, num_finished_rounds, position
+from reward_training.config import CombinationConfig
+from rl_finetune.config import TuneConfig
 
 
 @pytest.fixture(scope="module")
@@ -188,3 +195,31 @@ def _import_elsewhere(loop, tmp_path, comparisons):
             ["import", str(tmp_path / "comparisons.csv"), "--workspace", str(tmp_path / "empty")]
         )
     assert not empty.store.comparison_events()
+
+
+def test_a_round_that_asks_two_questions_tunes_towards_both_answers(tmp_path, config, compare):
+    both = (Aspect.ALIGNMENT, Aspect.QUALITY)
+    told = replace(
+        config,
+        generate=replace(config.generate, aspects=both, choose=ChosenBy.INFORMATION),
+        fit=replace(config.fit, combination=CombinationConfig(alignment=0.75, quality=0.25)),
+    )
+    loop = create_loop(tmp_path / "workspace", told)
+    assert run_round(loop, "people") == Waiting(0, 20)
+    compare(loop, 1)
+    assert run_round(loop, "people") is None
+    assert loop.store.reward_model("round-1").metrics["comparisons"]["total"] == 40
+    folder = loop.workspace.rewards / "round-1"
+    reward = reward_training.load(folder)
+    assert reward.weights == {"alignment": 0.75, "quality": 0.25}
+    run = load_yaml(TuneConfig, loop.workspace.runs / "round-1" / "config.yaml")
+    assert run.reward == str(folder.resolve())
+    measured = [each for each in read_measurements(loop.workspace) if each.policy == "round-1"]
+    pixels = read_images(loop.workspace, [each.sha256 for each in measured])
+    rewards = reward(pixels, [each.prompt for each in measured]).tolist()
+    assert [each.reward for each in measured] == pytest.approx(rewards, abs=1e-4)
+    generate(loop, 2)
+    chosen = {pair.chosen_by for pair in loop.store.pairs(2)}
+    assert ChosenBy.INFORMATION in chosen
+    for name in ("round-1@alignment", "round-1@quality", f"lower:1:{folder}@quality"):
+        dispatch(["check-reward", name, "--workspace", str(loop.workspace.root)])
