@@ -14,6 +14,7 @@ from reward_training.config import (
     FitConfig,
     ModelConfig,
     TrainingConfig,
+    require_consistent,
 )
 from rl_finetune.config import SamplingConfig, TuneConfig
 
@@ -125,6 +126,9 @@ class FitSection:
     """Where alignment and quality are asked apart: their weights in what policies are tuned to."""
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+
+    def __post_init__(self) -> None:
+        require_consistent(self.model, self.training)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -105,6 +105,10 @@ class TrainingConfig:
     prompts: PromptWeight = "comparisons"
     """Weight of prompts: "comparisons" in proportion to how many there are, "equal" all the same,
     for stores where a few prompts were compared much more often than the rest."""
+    augment: bool = False
+    """Show the vision tower slightly changed images in every update: zoomed, moved, brighter or
+    darker by less than changes a judgement, never mirrored, and what is compared alike. Only where
+    the vision tower is trained: with train last, lora or all."""
     evaluate_every: int = 25
     """Updates between two looks at the held-out loss, each of which leaves a checkpoint."""
     patience: int = 6
@@ -142,6 +146,15 @@ class TrainingConfig:
             )
         if self.seed < 0:
             raise ValueError(f"seed: expected 0 or more, got {self.seed}")
+
+
+def require_consistent(model: ModelConfig, training: TrainingConfig) -> None:
+    """Raise `ValueError` where a fit is told two things that exclude each other."""
+    if training.augment and model.train in ("head", "text"):
+        raise ValueError(
+            f"training.augment: expected false with model.train {model.train}, got true: the "
+            "vision tower is frozen and sees every image once; train last, lora or all of it"
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -202,3 +215,4 @@ class FitConfig:
             raise ValueError("snapshot: expected either a snapshot or a workspace, got both")
         if self.snapshot is not None and self.out is None:
             raise ValueError("out: expected a folder to write to beside a snapshot, got none")
+        require_consistent(self.model, self.training)

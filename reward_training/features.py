@@ -42,6 +42,10 @@ class Features(Protocol):
         ...
 
 
+Change = Callable[[Tensor, Tensor], Tensor]
+"""From rows and what a tower would read of them to what it reads instead."""
+
+
 class FrozenFeatures:
     """Features that no longer change."""
 
@@ -82,11 +86,24 @@ class LiveFeatures:
     ) -> None:
         self.encode = encode
         self.inputs = inputs
+        self._change: Change | None = None
+
+    @contextmanager
+    def changed(self, change: Change) -> Iterator[None]:
+        """Let the tower read inputs that were changed, for a while."""
+        self._change = change
+        try:
+            yield
+        finally:
+            self._change = None
 
     def __call__(self, rows: Int[Tensor, " rows"]) -> Shaped[Tensor, "rows ..."]:
         """Encode the rows with the tower as it is now."""
         distinct, places = rows.unique(return_inverse=True)
-        features = self.encode(self.inputs(distinct))
+        inputs = self.inputs(distinct)
+        if self._change is not None:
+            inputs = self._change(distinct, inputs)
+        features = self.encode(inputs)
         return features.index_select(0, places.to(features.device))
 
 

@@ -64,11 +64,28 @@ class Preprocessing:
             images = _pad(self._resize(images, _fitting(images, self.size)), self.size)
         else:
             images = self._resize(images, self.size)
+        return self.normalise(images)
+
+    def normalise(
+        self, images: Float[Tensor, "batch 3 height width"]
+    ) -> Float[Tensor, "batch 3 height width"]:
+        """Bring images in [0, 1], of the model's size, to its mean and deviation."""
+        mean, std = self._mean_and_std(images)
+        return (images - mean) / std
+
+    def undo_normalisation(
+        self, pixels: Float[Tensor, "batch 3 height width"]
+    ) -> Float[Tensor, "batch 3 height width"]:
+        """Bring what a model reads back to [0, 1]."""
+        mean, std = self._mean_and_std(pixels)
+        return pixels * std + mean
+
+    def _mean_and_std(self, like: Tensor) -> tuple[Tensor, Tensor]:
         mean, std = (
-            torch.tensor(values, device=images.device, dtype=images.dtype).view(1, -1, 1, 1)
+            torch.tensor(values, device=like.device, dtype=like.dtype).view(1, -1, 1, 1)
             for values in (self.mean, self.std)
         )
-        return (images - mean) / std
+        return mean, std
 
     def _resize(
         self, images: Float[Tensor, "batch 3 height width"], size: tuple[int, int]

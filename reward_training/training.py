@@ -3,16 +3,18 @@
 Which comparisons an update sees follows from the seed and the update's number alone.
 """
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from reward_training.augmentation import Views
 from reward_training.backbone import HeadInputs
 from reward_training.config import TrainingConfig
 from reward_training.dataset import Comparisons
-from reward_training.features import PairFeatures
+from reward_training.features import LiveFeatures, PairFeatures
 from reward_training.heads import SimilarityHead
 from reward_training.held_out_loss import held_out_loss
 from reward_training.losses import contrast_loss, cross_entropy, smooth_targets
@@ -66,7 +68,22 @@ class Fitting(TrainingLoop[LearnedReward]):
     ) -> float:
         """Take one optimiser step on the comparisons whose turn it is."""
         rows = batch_rows(update, len(comparisons), self.config.batch_size, self.config.seed)
-        return self._update(comparisons.take(rows), optimiser)
+        batch = comparisons.take(rows)
+        with self._augmented(batch, update):
+            return self._update(batch, optimiser)
+
+    def _augmented(self, batch: Comparisons, update: int) -> AbstractContextManager[None]:
+        """Let the vision tower see slightly changed images, where that is asked for."""
+        if not self.config.augment:
+            return nullcontext()
+        images, preprocess = self.features.images, self.reward.backbone.preprocess
+        assert isinstance(images, LiveFeatures), "the configuration asks for a trained tower"
+        views = Views.draw(batch, seed=self.config.seed, update=update)
+
+        def change(rows: Tensor, pixels: Tensor) -> Tensor:
+            return preprocess.normalise(views(rows, preprocess.undo_normalisation(pixels)))
+
+        return images.changed(change)
 
     def probability_a(
         self, rewards: Float[Tensor, "pairs 2"], comparisons: Comparisons
