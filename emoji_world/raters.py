@@ -56,7 +56,7 @@ class SimulatedRater:
 
 _FLIPPED = {Choice.LEFT: Choice.RIGHT, Choice.RIGHT: Choice.LEFT}
 
-_QUALITY_STEP = 0.35
+QUALITY_STEP = 0.35
 """A difference in drawing that a rater notices."""
 
 
@@ -67,7 +67,7 @@ def judgement(left: Verdict, right: Verdict, aspect: Aspect = Aspect.OVERALL) ->
     """
     if aspect is not Aspect.QUALITY and left.met != right.met:
         return Choice.LEFT if left.met else Choice.RIGHT
-    is_seen = abs(left.quality - right.quality) >= _QUALITY_STEP
+    is_seen = abs(left.quality - right.quality) >= QUALITY_STEP
     if aspect is not Aspect.ALIGNMENT and is_seen:
         return Choice.LEFT if left.quality > right.quality else Choice.RIGHT
     return Choice.TIE if left.met or aspect is Aspect.QUALITY else Choice.BOTH_BAD

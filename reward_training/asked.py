@@ -57,8 +57,8 @@ def _notes(counts: Counter[Aspect], aspects: tuple[Aspect, ...], choice: AspectC
     if choice == "auto" and aspects != (Aspect.OVERALL,):
         whose = " and ".join(aspects)
         notes.append(f"fitted to {whose}: no comparison asked which image is better overall")
-    left_out = [f"{counts[each]} on {each}" for each in Aspect if each not in aspects]
-    left_out = [words for words in left_out if not words.startswith("0 ")]
-    if choice == "auto" and left_out:
+    others = [each for each in Aspect if counts[each] and each not in aspects]
+    left_out = [f"{counts[each]} on {each}" for each in others]
+    if choice in ("auto", "both") and left_out:
         notes.append(f"left out: {', '.join(left_out)}; --aspect says which comparisons are used")
     return notes

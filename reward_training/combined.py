@@ -11,7 +11,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from reward_training.backbone import Backbone
 from reward_training.model import LearnedReward
 from reward_training.trainable import TrainableReward
 
@@ -44,7 +43,7 @@ class CombinedReward(TrainableReward):
         self, images: Float[Tensor, "batch 3 height width"], prompts: list[str]
     ) -> Float[Tensor, " batch"]:
         """Return the weighted sum for images in [0, 1], without gradients."""
-        pairs = self._backbone().read(images, prompts)
+        pairs = self.backbone.read(images, prompts)
         rewards = [
             self.weights[name] * output.standardise(output.head(*pairs))
             for name, output in self.outputs.items()
@@ -59,13 +58,10 @@ class CombinedReward(TrainableReward):
 
         Outputs learn from different answers, so what is open about one says nothing of the others.
         """
-        pairs = self._backbone().read(images, prompts)
-        variance = torch.zeros(len(images), device=self._backbone().device)
+        pairs = self.backbone.read(images, prompts)
+        variance = torch.zeros(len(images), device=self.backbone.device)
         for name, output in self.outputs.items():
             deviation = output.posterior.deviation(output.head.last_features(*pairs))
             deviation = deviation / output.get_buffer("reward_std")
             variance = variance + (self.weights[name] * deviation).square()
         return self(images, prompts) - width * variance.sqrt().to(images.device)
-
-    def _backbone(self) -> Backbone:
-        return self.backbone

@@ -47,13 +47,15 @@ def answer(
     raters: Sequence[str],
     rng: np.random.Generator,
     *,
-    aspect: Aspect = Aspect.OVERALL,
+    aspects: Sequence[Aspect] = (Aspect.OVERALL,),
 ) -> Comparisons:
-    """Let the raters take turns at the pairs, asked one question."""
+    """Let the raters take turns at the pairs, and answer every question about each."""
     flips = SimulatedRater(name="rater", flip_rate=FLIP_RATE)
-    names = [raters[turn % len(raters)] for turn in range(len(pairs))]
+    names = [raters[turn % len(raters)] for turn in range(len(pairs)) for _ in aspects]
+    pairs = [pair for pair in pairs for _ in aspects]
+    asked = list(aspects) * (len(pairs) // len(aspects))
     outcomes = []
-    for (a, b), name in zip(pairs, names, strict=True):
+    for (a, b), name, aspect in zip(pairs, names, asked, strict=True):
         choice, _ = flips.choose(pool.verdict(a), pool.verdict(b), rng, aspect)
         by_chance = int(rng.integers(len(OUTCOMES)))
         outcomes.append(by_chance if name == BY_CHANCE else OUTCOMES[choice])
@@ -69,7 +71,7 @@ def answer(
         rounds=[1] * len(pairs),
         by_chance=torch.ones(len(pairs), dtype=torch.bool),
         weight=torch.ones(len(pairs)),
-        aspects=[aspect] * len(pairs),
+        aspects=asked,
         images=[str(row) for row in range(len(pool.prompt))],
         prompts=pool.prompts,
     )

@@ -10,6 +10,7 @@ import torch
 import reward_training
 from data.errors import RewardError
 from data.records import Aspect
+from data.reward_address import in_workspace
 from data.snapshot import take_snapshot
 from reward_training.asked import find_asked
 from reward_training.checkpoint import Checkpoint
@@ -22,6 +23,7 @@ from reward_training.joint_training import JointFitting
 from reward_training.preparing import comparisons_of, prepare_fitting
 from reward_training.split import make_folds
 from reward_training.training import Fitting
+from rl_finetune.rewards import open_reward
 
 BOTH = (Aspect.ALIGNMENT, Aspect.QUALITY)
 FROZEN = ModelConfig(train="head", head="mlp")
@@ -163,6 +165,27 @@ def test_an_output_that_is_not_there_is_named_in_one_line(quick_config, both, sn
         reward_training.load(f"{one}@alignment")
     with pytest.raises(RewardError, match="no reward model at"):
         reward_training.load(f"{tmp_path / 'none'}@alignment")
+
+
+def test_outputs_are_rewards_alone_in_sums_and_as_lower_bounds(quick_config, both, tmp_path):
+    folder = fit(quick_config, both, out=tmp_path / "my@reward").path
+    images = torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+
+    def rewards(text):
+        return open_reward(text)(images, PROMPTS)
+
+    alignment, quality = (rewards(f"{folder}@{name}") for name in BOTH)
+    torch.testing.assert_close(rewards(str(folder)), (alignment + quality) / 2)
+    torch.testing.assert_close(
+        rewards(f"0.8*{folder}@alignment + 0.2*{folder}@quality"), 0.8 * alignment + 0.2 * quality
+    )
+    torch.testing.assert_close(rewards(f"lower:0:{folder}@quality"), quality)
+    assert (rewards(f"lower:1:{folder}@quality") < quality).all()
+    assert (rewards(f"lower:1:{folder}") < rewards(str(folder))).all()
+    with pytest.raises(RewardError, match="no output 'taste'"):
+        rewards(f"lower:1:{folder}@taste")
+    assert in_workspace("my@reward@quality", tmp_path) == f"{folder}@quality"
+    assert in_workspace("other@quality", tmp_path) == "other@quality"
 
 
 @pytest.mark.parametrize("train", ["text", "all"])

@@ -1,0 +1,1 @@
+"""Whether slightly changed images help a fit that trains the vision tower."""
