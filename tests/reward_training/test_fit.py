@@ -11,6 +11,7 @@ from data.exchange.formats import format_of
 from data.exchange.gathering import Origin
 from data.exchange.importing import import_table
 from data.records import Choice
+from data.snapshot import take_snapshot
 from data.workspace import Workspace
 from reward_training.fit import main
 
@@ -57,6 +58,25 @@ def test_a_workspace_is_fitted_and_fitted_again_at_once(
     assert "calibration: error" in out
     assert str(workspace.rewards / "mine") in out
     assert command(*arguments)[:2] == (0, out)
+
+
+def test_what_is_said_of_two_questions(command, clip_folder, tmp_path, two_questions):
+    arguments = ["--backbone", clip_folder, *QUICK, "--snapshot"]
+    arguments.append(take_snapshot(two_questions).path)
+    status, out, _ = command(
+        *arguments, "--out", tmp_path / "reward", "--combination.quality", "0.25"
+    )
+    assert status == 0
+    for name in ("alignment", "quality"):
+        assert f"{name}: accuracy on" in out
+        assert f"{name}: calibration: error" in out
+    assert "one number: 0.5 alignment + 0.25 quality, each standardised" in out
+    assert "note: fitted to alignment and quality" in out
+    refused = [*arguments, "--out", tmp_path / "other"]
+    check_refused(command(*refused, "--model.head", "similarity"), "the same order")
+    check_refused(command(*refused, "--training.augment"), "model.train text")
+    check_refused(command(*refused, "--aspect", "overall"), "no comparisons on overall")
+    check_refused(command(*refused, "--combination.quality", "-1"), "0 or more")
 
 
 def test_a_snapshot_is_fitted_from_a_file_of_settings(command, clip_folder, tmp_path, snapshot):
