@@ -2,8 +2,8 @@
 
 An update is one optimiser step for each output, one after the other, on a batch of comparisons that
 were asked its question. What an output does not read has no gradient in its step and is left alone,
-so on frozen towers every output gets what a fit of its own would give it, bit for bit. Towers that
-are trained take a step for each output.
+so on frozen towers every output gets what a fit of its own would give it, bit for bit, where all
+questions were asked about the same pairs. Towers that are trained take a step for each output.
 
 Quality is taught by comparisons alone: that a liked image must win against those of other prompts
 (`losses.contrast_loss`) says what was asked for, and would make an alignment output of it.
