@@ -63,7 +63,11 @@ def choose_pairs(
         rng=rng,
     )
     chosen = [
-        replace(candidates[each.candidate], chosen_by=each.by, propensity=each.propensity)
+        replace(
+            candidates[each.candidate],
+            chosen_by=ChosenBy.INFORMATION,
+            propensity=each.propensity,
+        )
         for each in drawn
     ]
     return by_chance + chosen

@@ -21,7 +21,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from data.records import ChosenBy
 from reward_training.config import TieModel
 from reward_training.posterior import Posterior, information
 
@@ -32,7 +31,6 @@ class Chosen:
 
     candidate: int
     """Its place among the candidates."""
-    by: ChosenBy
     propensity: float
     """Probability with which it was drawn, of those that were left when its turn came."""
 
@@ -85,6 +83,6 @@ def choose(
     order = np.argsort(-keys, kind="stable")[: min(num, int((weights > 0).sum()))]
     left = weights.sum() - np.concatenate([[0.0], np.cumsum(weights[order])[:-1]])
     return [
-        Chosen(int(place), ChosenBy.INFORMATION, float(min(1.0, weights[place] / total)))
+        Chosen(int(place), float(min(1.0, weights[place] / total)))
         for place, total in zip(order, left, strict=True)
     ]
