@@ -8,6 +8,7 @@ from data.entry import let_raters_go_first, run_command
 from reward_training.config import FitConfig
 from reward_training.trust_words import (
     combination_words,
+    control_words,
     kinds_words,
     outputs_of,
     share_words,
@@ -44,12 +45,10 @@ def summary_lines(metrics: dict[str, Any]) -> list[str]:
         f"{counts['total']} comparisons ({kinds}) on {counts['prompts']} prompts; "
         f"snapshot {metrics['snapshot']}"
     ]
-    # Folders written before there were others have CLIP's.
-    control = metrics.get("control", "CLIP similarity")
     outputs = outputs_of(metrics)
     for name, measured in outputs.items():
         about = f"{name}: " if name else ""
-        lines += [about + line for line in _output_lines(measured, control)]
+        lines += [about + line for line in _output_lines(measured, control_words(metrics))]
     if len(outputs) > 1:
         lines.append(combination_words(outputs))
     return lines + [f"note: {note}" for note in metrics["notes"]]

@@ -72,7 +72,7 @@ def measure(
     fold: Int[Tensor, " pairs"],
     generator: np.random.Generator,
 ) -> dict[str, Any]:
-    """Measure a fit on held-out comparisons, beside untouched CLIP similarity on the same pairs.
+    """Measure a fit on held-out comparisons, beside its untouched backbone on the same pairs.
 
     Accuracy leaves out what orders nothing; tie-aware accuracy has it, "both bad" as a tie too, and
     calls margins ties up to the threshold that is best for the reward in question.

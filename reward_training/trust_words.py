@@ -15,6 +15,12 @@ def outputs_of(about: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return about.get("outputs") or {"": about}
 
 
+def control_words(metrics: dict[str, Any]) -> str:
+    """Name the untouched backbone's own reward, which accuracy is measured beside."""
+    # Folders written before there were others have CLIP's.
+    return metrics.get("control", "CLIP similarity")
+
+
 def combination_words(outputs: dict[str, dict[str, Any]]) -> str:
     """Say what several outputs are as one number."""
     terms = " + ".join(f"{output['weight']:g} {name}" for name, output in outputs.items())

@@ -15,7 +15,7 @@ from feedback_loop.report.measured_trust import read_trust
 from feedback_loop.stages import seconds_by_stage
 from feedback_loop.statistics import estimate, gain, order_accuracy
 from reward_training.evaluate import Estimate
-from reward_training.trust_words import outputs_of
+from reward_training.trust_words import control_words, outputs_of
 
 Images = Sequence[MeasuredImage]
 
@@ -115,7 +115,7 @@ def _reward_model(loop: Loop, model: RewardModel | None, base: Images) -> dict[s
     unseen = _accuracy(_of_split(base, "unseen"))
     measured_by = "judge" if seen else "choices"
     about = {"name": model.name, "snapshot": model.snapshot, "measured_by": measured_by}
-    about["control"] = model.metrics.get("control", "CLIP similarity")
+    about["control"] = control_words(model.metrics)
     if "" in outputs:
         return about | (seen or outputs[""]["choices"]) | {"unseen": unseen} | outputs[""]
     of_several = {
