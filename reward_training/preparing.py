@@ -11,7 +11,8 @@ from reward_training.backbones import digest_of_towers, open_backbone
 from reward_training.combined import CombinedReward
 from reward_training.config import CombinationConfig, FitConfig, ModelConfig, TrainingConfig
 from reward_training.dataset import Comparisons
-from reward_training.features import PairFeatures, prepare_features
+from reward_training.encoding import prepare_features
+from reward_training.features import PairFeatures
 from reward_training.joint_training import JointFitting
 from reward_training.model import LearnedReward
 from reward_training.training import Fitting

@@ -33,7 +33,7 @@ from reward_training.backbone import Backbone
 from reward_training.backbones import open_backbone
 from reward_training.config import FitConfig, TrainedPart, TrainingConfig
 from reward_training.dataset import Comparisons
-from reward_training.features import prepare_features
+from reward_training.encoding import prepare_features
 from reward_training.model import LearnedReward
 from reward_training.split import make_folds
 from reward_training.training import Fitting

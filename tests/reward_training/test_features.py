@@ -8,10 +8,10 @@ import torch
 
 from data.records import Aspect
 from data.snapshot import Snapshot, take_snapshot
-from reward_training import feature_cache, features
+from reward_training import encoding, feature_cache
 from reward_training.config import ModelConfig
-from reward_training.dataset import Comparisons
-from reward_training.features import prepare_features
+from reward_training.dataset import Comparisons, read_images
+from reward_training.encoding import prepare_features
 from reward_training.fitting import fit
 
 
@@ -93,7 +93,7 @@ def test_a_snapshot_beside_no_images_needs_none_once_they_are_kept(
 def test_frozen_features_are_the_towers_own(make_fitting, snapshot):
     fitting, comparisons, _ = make_fitting("head")
     backbone, rows = fitting.reward.backbone, torch.tensor([5, 0, 5, 17])
-    images = features.read_images(snapshot, [comparisons.images[row] for row in rows])
+    images = read_images(snapshot, [comparisons.images[row] for row in rows])
     expected = torch.cat([backbone.encode_raw_images(image[None]) for image in images])
     assert torch.equal(fitting.features.images(rows), expected)
     texts = [backbone.tokenize([comparisons.prompts[row]]) for row in (3, 1)]
@@ -104,7 +104,7 @@ def test_frozen_features_are_the_towers_own(make_fitting, snapshot):
 def test_images_of_a_trained_tower_are_read_when_asked_for_and_few_are_kept(
     backbone, snapshot, tmp_path, monkeypatch, reads
 ):
-    monkeypatch.setattr(features, "KEPT_BYTES", 10 * 4 * 3 * 16 * 16)
+    monkeypatch.setattr(encoding, "KEPT_BYTES", 10 * 4 * 3 * 16 * 16)
     comparisons = Comparisons.from_snapshot(snapshot, Aspect.OVERALL)
     live = prepare_features(
         backbone, snapshot, comparisons.images, comparisons.prompts, kept=tmp_path / "none"
