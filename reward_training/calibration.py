@@ -1,15 +1,19 @@
 """Whether a reward's probabilities are kept: of pairs it calls 80 % sure, are 80 % right?
 
-Temperature scaling (Guo et al. 2017, "On Calibration of Modern Neural Networks", Eq. 9): the log
-odds z of a preference are divided by one number T, which changes no order. T is the one under which
-the choices are the most probable; those that it is reported on had no part in it.
+Temperature scaling (Guo et al. 2017, "On Calibration of Modern Neural Networks", Eq. 9) divides the
+log odds z of a preference by one number T. That cannot say that a rater misses a key now and then
+however clear the pair is; so a share of answers is taken for slips, which fall on either image, as
+in psychometrics (Wichmann & Hill 2001, "The psychometric function: I", Eq. 1, lapse rate). Neither
+changes an order. Both are those under which the choices are the most probable; those that they are
+reported on had no part in them.
 """
 
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize
 from scipy.special import expit, logit
 
 from reward_training.evaluate import Outcomes, hits
@@ -19,6 +23,10 @@ from reward_training.outcomes import PREFERS_A
 NUM_BINS = 10
 MAX_RATIO = 1000.0
 """Of a temperature to the mean log odds, and of those to a temperature."""
+_FEWEST_SLIPS = 1e-9
+"""Not none: no probability of an answer is quite 0."""
+MOST_SLIPS = 0.5
+"""Share of answers that may be taken for slips: with more, nothing is known of the others."""
 NUM_DRAWS = 200
 MOST_PARTS = 10
 """Parts into which prompts are divided where there are no folds."""
@@ -26,6 +34,19 @@ MOST_PARTS = 10
 LogOdds = Float[np.ndarray, " pairs"]
 Probabilities = Float[np.ndarray, " pairs"]
 Groups = Int[np.ndarray, " pairs"]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """From log odds to the probability of an answer."""
+
+    temperature: float = 1.0
+    slips: float = 0.0
+    """Share of answers that fall on either image, however clear the pair is."""
+
+    def __call__(self, odds: LogOdds) -> Probabilities:
+        """Return P(a) of pairs."""
+        return self.slips / 2 + (1 - self.slips) * expit(odds / self.temperature)
 
 
 def log_odds(probability_a: Probabilities) -> LogOdds:
@@ -42,62 +63,69 @@ def calibrate(
     fold: Groups,
     generator: np.random.Generator,
 ) -> dict[str, Any]:
-    """Measure calibration on decided pairs without a temperature and with one.
+    """Measure calibration on decided pairs as they are and as they are once calibrated.
 
-    The temperature is of all pairs; what it is worth is measured fold by fold, with one of the
-    other folds, or among the prompts where there is one fold. A single prompt cannot be calibrated:
-    then the temperature stays 1 and nothing is said of what it is worth.
+    Temperature and slips are of all pairs; what they are worth is measured fold by fold, with those
+    of the other folds, or among the prompts where there is one fold. A single prompt cannot be
+    calibrated: then nothing is changed and nothing is said of what that would be worth.
     """
     odds = log_odds(probability_a)
     by_fold = len(np.unique(fold)) > 1
-    scaled = cross_fitted(odds, outcome, fold if by_fold else parts_of_prompts(prompt))
-    before = _measured(odds, outcome, prompt, generator)
-    if scaled is None:
-        return {"temperature": 1.0, "pairs": len(odds), "before": before, "after": None}
-    return {
-        "temperature": fit_temperature(odds, outcome),
+    calibrated = cross_fitted(odds, outcome, fold if by_fold else parts_of_prompts(prompt))
+    before = _measured(expit(odds), outcome, prompt, generator)
+    if calibrated is None:
+        return asdict(Calibration()) | {"pairs": len(odds), "before": before, "after": None}
+    return asdict(fit_calibration(odds, outcome)) | {
         "pairs": len(odds),
         "measured_between": "folds" if by_fold else "prompts",
         "before": before,
-        "after": _measured(scaled, outcome, prompt, generator),
-        "error_by_chance": error_by_chance(expit(scaled), generator),
+        "after": _measured(calibrated, outcome, prompt, generator),
+        "error_by_chance": error_by_chance(calibrated, generator),
     }
 
 
-def fit_temperature(odds: LogOdds, outcome: Outcomes) -> float:
-    """Return the temperature under which the choices of decided pairs are the most probable.
+def fit_calibration(odds: LogOdds, outcome: Outcomes) -> Calibration:
+    """Return the temperature and slips under which the choices of decided pairs are most probable.
 
-    Each choice is taken for a slip with probability 1 / (n + 2), as Platt (1999, "Probabilistic
-    Outputs for Support Vector Machines", Sec. 2.2) does, so that no mistake in few pairs is not
-    taken for certainty. Nothing but the ratio of `odds` to T counts: twice the odds, twice T.
+    Beside the slips that they show, two answers are taken for unseen ones that fell on either image
+    (as in Platt 1999, "Probabilistic Outputs for Support Vector Machines", Sec. 2.2), so that no
+    mistake in few pairs is not taken for certainty. Nothing but the ratio of `odds` to T counts:
+    twice the odds, twice T.
     """
     if not odds.any():
-        return 1.0
+        return Calibration()
     signed = _signed(odds, outcome)
-    slip = 1 / (len(odds) + 2)
+    missed = 1 / (len(odds) + 2)
+    unit = np.abs(odds).mean()
 
-    def loss(log_temperature: float) -> float:
-        scaled = signed / np.exp(log_temperature)
-        return float((np.logaddexp(0, -scaled) + slip * scaled).mean())
+    def loss(numbers: Float[np.ndarray, "2"]) -> float:
+        right = Calibration(unit * np.exp(numbers[0]), numbers[1])(signed)
+        return -float(((1 - missed) * np.log(right) + missed * np.log1p(-right)).mean())
 
-    # Relative to the odds' own size, so that their unit changes nothing.
-    around, reach = np.log(np.abs(odds).mean()), np.log(MAX_RATIO)
-    found = minimize_scalar(loss, bounds=(around - reach, around + reach), method="bounded")
-    return float(np.exp(found.x))
+    reach = np.log(MAX_RATIO)
+    # Two hills may lie between the temperatures of few slips and of many.
+    found = min(
+        (
+            minimize(loss, [0.0, slips], bounds=[(-reach, reach), (_FEWEST_SLIPS, MOST_SLIPS)])
+            for slips in (0.02, 0.2)
+        ),
+        key=lambda result: result.fun,
+    )
+    return Calibration(float(unit * np.exp(found.x[0])), float(found.x[1]))
 
 
-def cross_fitted(odds: LogOdds, outcome: Outcomes, group: Groups) -> LogOdds | None:
-    """Divide each group's log odds by the temperature of all other groups; None for a single one.
+def cross_fitted(odds: LogOdds, outcome: Outcomes, group: Groups) -> Probabilities | None:
+    """Return each group's P(a) by the calibration of all other groups; None for a single one.
 
     Groups share no prompt.
     """
     if len(np.unique(group)) < 2:
         return None
-    scaled = np.empty_like(odds)
+    found = np.empty_like(odds)
     for number in np.unique(group):
         others = group != number
-        scaled[~others] = odds[~others] / fit_temperature(odds[others], outcome[others])
-    return scaled
+        found[~others] = fit_calibration(odds[others], outcome[others])(odds[~others])
+    return found
 
 
 def parts_of_prompts(prompt: Groups) -> Groups:
@@ -105,9 +133,9 @@ def parts_of_prompts(prompt: Groups) -> Groups:
     return np.unique(prompt, return_inverse=True)[1] % MOST_PARTS
 
 
-def log_loss(odds: LogOdds, outcome: Outcomes) -> float:
+def log_loss(probability_a: Probabilities, outcome: Outcomes) -> float:
     """Return the mean negative log-likelihood of the choices."""
-    return float(np.logaddexp(0, -_signed(odds, outcome)).mean())
+    return float(np.logaddexp(0, -_signed(log_odds(probability_a), outcome)).mean())
 
 
 def calibration_error(probability_a: Probabilities, outcome: Outcomes) -> float:
@@ -153,12 +181,11 @@ def reliability(
 
 
 def _measured(
-    odds: LogOdds, outcome: Outcomes, prompt: Groups, generator: np.random.Generator
+    probability_a: Probabilities, outcome: Outcomes, prompt: Groups, generator: np.random.Generator
 ) -> dict[str, Any]:
-    probability_a = expit(odds)
     return {
         "error": calibration_error(probability_a, outcome),
-        "log_loss": log_loss(odds, outcome),
+        "log_loss": log_loss(probability_a, outcome),
         "bins": reliability(probability_a, outcome, prompt, generator),
     }
 

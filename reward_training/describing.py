@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from data.records import Aspect
+from reward_training.calibration import Calibration
 from reward_training.config import FitConfig
 from reward_training.dataset import Comparisons
 from reward_training.joint_training import JointFitting
@@ -99,7 +100,8 @@ def _measure_part(
         fold=selection.fold[rows],
         generator=np.random.default_rng([seed, _BOOTSTRAP_STREAM]),
     )
-    reward.set_temperature(found["calibration"]["temperature"])
+    calibration = found["calibration"]
+    reward.set_calibration(Calibration(calibration["temperature"], calibration["slips"]))
     reliability, reward.reliability = reward.reliability, None
     return found if reliability is None else {"reliability": reliability.by_name()} | found
 

@@ -157,8 +157,9 @@ def _open_output(
     )
     for key in [key for key in own if key.startswith("posterior_")]:
         setattr(reward, key, torch.empty_like(own[key]))
-    # Folders written before fits were calibrated have no temperature.
-    reward.load_state_dict({"temperature": torch.ones(())} | own)
+    # Folders written before fits were calibrated have no temperature, or none but that.
+    uncalibrated = {"temperature": torch.ones(()), "slips": torch.zeros(())}
+    reward.load_state_dict(uncalibrated | own)
     reward.name, reward.snapshot = (
         f"{about['name']}@{name}" if name else about["name"],
         about["snapshot"],

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from data.errors import RewardError
 from reward_training.backbone import Backbone
+from reward_training.calibration import Calibration
 from reward_training.config import HeadKind, TieModel, TrainedPart
 from reward_training.losses import outcome_log_probabilities
 from reward_training.partly import adapter_parameters, add_adapters, last_blocks
@@ -23,7 +24,7 @@ class LearnedReward(TrainableReward):
 
     The raw reward has the units of Bradley-Terry's margin; `reward_mean` and `reward_std` bring
     it to mean 0 and deviation 1, so that rewards of different fits can be compared and summed.
-    `temperature` tells how much too sure the margins are; rewards are not divided by it.
+    `temperature` and `slips` turn margins into the probabilities of answers; rewards do not change.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class LearnedReward(TrainableReward):
         self.register_buffer("posterior_covariance", None)
         self.register_buffer("posterior_centre", None)
         self.register_buffer("temperature", torch.ones(()))
+        self.register_buffer("slips", torch.zeros(()))
         self.name = ""
         self.snapshot = ""
         self.eval()
@@ -109,10 +111,11 @@ class LearnedReward(TrainableReward):
     def probability_a(self, rewards: Float[Tensor, "pairs 2"]) -> Float[Tensor, " pairs"]:
         """Return the probability that image a is preferred where one is, from raw rewards.
 
-        It is calibrated once a fit has set the temperature (Guo et al. 2017, Eq. 9).
+        It is calibrated once a fit has set temperature and slips (see `Calibration`).
         """
         logits = self.log_probabilities(rewards)[:, :2] / self.get_buffer("temperature")
-        return logits.softmax(dim=-1)[:, 0]
+        slips = self.get_buffer("slips")
+        return slips / 2 + (1 - slips) * logits.softmax(dim=-1)[:, 0]
 
     def standardise(self, raw: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
         """Bring raw rewards to the scale of the images that the model was fitted on."""
@@ -123,9 +126,10 @@ class LearnedReward(TrainableReward):
         self.get_buffer("reward_mean").copy_(raw.mean())
         self.get_buffer("reward_std").copy_(raw.std(correction=0).clamp_min(1e-6))
 
-    def set_temperature(self, temperature: float) -> None:
-        """Store what the log odds of a preference are divided by, from a calibration."""
-        self.get_buffer("temperature").fill_(temperature)
+    def set_calibration(self, calibration: Calibration) -> None:
+        """Store what turns rewards into probabilities of answers."""
+        self.get_buffer("temperature").fill_(calibration.temperature)
+        self.get_buffer("slips").fill_(calibration.slips)
 
     def set_trained_part(
         self, part: TrainedPart, *, blocks: float = 0.3, rank: int = 8, seed: int = 0

@@ -34,8 +34,7 @@ def draw_reliability(axes: Axes, calibration: dict[str, Any], palette: Palette) 
     before, after = calibration["before"]["bins"], calibration["after"]
     _bins(axes, before, calibration["pairs"], palette.control, "as fitted")
     if after is not None:
-        temperature = f"with temperature {calibration['temperature']:.2f}"
-        _bins(axes, after["bins"], calibration["pairs"], palette.accent, temperature)
+        _bins(axes, after["bins"], calibration["pairs"], palette.accent, "calibrated")
     axes.set_xlabel("how sure the reward is")
     axes.set_ylabel("how often it is right")
     axes.set_xlim(0.48, 1.02)

@@ -53,14 +53,14 @@ def ceiling_words(ceilings: dict[str, dict[str, Any] | None]) -> list[str]:
 
 
 def calibration_words(calibration: dict[str, Any]) -> str:
-    """Say how far probabilities are from shares, before and after the temperature."""
+    """Say how far probabilities are from shares, as fitted and calibrated."""
     before, after = calibration["before"], calibration["after"]
     if after is None:
-        return f"error {before['error']:.1%}; one held-out prompt is too few for a temperature"
+        return f"error {before['error']:.1%}; one held-out prompt is too few to calibrate by"
     return (
-        f"error {before['error']:.1%} as fitted, {after['error']:.1%} with temperature "
-        f"{calibration['temperature']:.2f}, of which chance explains "
-        f"{calibration['error_by_chance']:.1%}"
+        f"error {before['error']:.1%} as fitted, {after['error']:.1%} calibrated (temperature "
+        f"{calibration['temperature']:.2f}, {calibration.get('slips', 0):.0%} slips), of which "
+        f"chance explains {calibration['error_by_chance']:.1%}"
     )
 
 

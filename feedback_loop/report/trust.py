@@ -51,8 +51,9 @@ def _calibration_card(
         draw_margin_quarters(right, quarters, _PALETTE)
         plot = as_svg(made, "How often the reward is right where it is how sure")
     words = (
-        f"Calibration {calibration_words(calibration)}. The temperature is measured between "
-        f"{calibration.get('measured_between', 'prompts')}: on pairs that it was not fitted on."
+        f"Calibration {calibration_words(calibration)}. What that is worth is measured "
+        f"between {calibration.get('measured_between', 'prompts')}: on pairs that had no part in "
+        "it."
         if calibration["after"] is not None
         else f"Calibration {calibration_words(calibration)}."
     )

@@ -62,6 +62,7 @@ def calibration(error):
 TRUSTED = {
     "calibration": {
         "temperature": 1.5,
+        "slips": 0.1,
         "pairs": 18,
         "measured_between": "folds",
         "before": calibration(0.2),
@@ -306,7 +307,9 @@ def test_how_far_to_trust_the_reward_is_shown_where_it_was_measured(finished):
     assert page.open == []
     said = " ".join(" ".join(page.texts).split())
     assert "Human ceiling: one tells another's choice in 75.0%" in said
-    assert "Calibration error 20.0% as fitted, 10.0% with temperature 1.50" in said
+    assert (
+        "Calibration error 20.0% as fitted, 10.0% calibrated (temperature 1.50, 10% slips)" in said
+    )
     assert said.index("<colour>") < said.index("count 9 3"), "the least accurate family first"
     assert "01234567 person" in said
     assert "By round" not in said, "a single round divides nothing"

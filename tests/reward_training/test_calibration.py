@@ -1,15 +1,16 @@
-"""Temperature and calibration error on synthetic choices whose truth is known."""
+"""Calibration and its error on synthetic choices whose truth is known."""
 
 import numpy as np
 import pytest
 from scipy.special import expit
 
 from reward_training.calibration import (
+    Calibration,
     calibrate,
     calibration_error,
     cross_fitted,
     error_by_chance,
-    fit_temperature,
+    fit_calibration,
     log_loss,
     log_odds,
     parts_of_prompts,
@@ -34,42 +35,61 @@ def test_calibration_error_is_small_for_honest_probabilities_and_large_for_boast
     assert calibration_error(1 - boast, 1 - outcome) == calibration_error(boast, outcome)
 
 
-def test_honest_odds_need_no_temperature():
+def test_honest_odds_are_left_as_they_are():
     odds, outcome = honest_choices()
-    assert fit_temperature(odds, outcome) == pytest.approx(1, abs=0.03)
+    found = fit_calibration(odds, outcome)
+    assert found.temperature == pytest.approx(1, abs=0.03)
+    assert found.slips < 0.01
     assert calibration_error(expit(odds), outcome) < 0.01
+
+
+@pytest.mark.parametrize("slips", [0.1, 0.4])
+def test_boasts_and_slips_are_told_apart(slips):
+    odds, outcome = honest_choices(scale=4)
+    generator = np.random.default_rng(1)
+    is_slip = generator.random(len(odds)) < slips
+    outcome = np.where(is_slip, generator.integers(0, 2, len(odds)), outcome)
+    found = fit_calibration(3 * odds, outcome)
+    assert found.temperature == pytest.approx(3, rel=0.1)
+    assert found.slips == pytest.approx(slips, abs=0.03)
+    assert calibration_error(found(3 * odds), outcome) < 0.01
 
 
 @pytest.mark.parametrize("factor", [0.001, 0.5, 2, 300])
 def test_the_temperature_is_in_the_unit_of_the_odds(factor):
     odds, outcome = honest_choices(number=500)
-    alone = fit_temperature(odds, outcome)
-    assert fit_temperature(factor * odds, outcome) == pytest.approx(factor * alone, rel=1e-3)
+    alone, found = fit_calibration(odds, outcome), fit_calibration(factor * odds, outcome)
+    assert found.temperature == pytest.approx(factor * alone.temperature, rel=1e-3)
+    assert found.slips == pytest.approx(alone.slips, abs=1e-4)
 
 
-def test_swapping_the_images_changes_no_temperature():
+def test_swapping_the_images_changes_nothing():
     odds, outcome = honest_choices(number=300)
-    assert fit_temperature(-odds, 1 - outcome) == pytest.approx(fit_temperature(odds, outcome))
+    assert fit_calibration(-odds, 1 - outcome) == fit_calibration(odds, outcome)
 
 
-def test_the_temperature_is_the_one_of_least_loss():
+def test_temperature_and_slips_are_those_of_least_loss():
     odds, outcome = honest_choices(number=3000)
     odds *= 3
-    found = log_loss(odds / fit_temperature(odds, outcome), outcome)
-    others = [log_loss(odds / temperature, outcome) for temperature in np.linspace(2, 4, 41)]
-    assert found < min(others) + 1e-5 < log_loss(odds, outcome)
+    found = log_loss(fit_calibration(odds, outcome)(odds), outcome)
+    others = [
+        log_loss(Calibration(temperature, slips)(odds), outcome)
+        for temperature in np.linspace(2, 4, 21)
+        for slips in np.linspace(0, 0.2, 11)
+    ]
+    assert found < min(others) + 1e-5 < log_loss(expit(odds), outcome)
 
 
 def test_few_pairs_without_a_mistake_are_not_certainty():
     odds = np.array([0.5, -1.0, 2.0, -0.3])
-    temperature = fit_temperature(odds, (odds < 0).astype(int))
-    assert 0.7 < expit(np.abs(odds) / temperature).mean() < 0.95
+    found = fit_calibration(odds, (odds < 0).astype(int))
+    assert 0.7 < found(np.abs(odds)).mean() < 0.95
 
 
 def test_a_reward_that_is_wrong_is_told_to_be_unsure():
     odds, outcome = honest_choices(number=500)
-    assert np.abs(odds / fit_temperature(odds, 1 - outcome)).max() < 0.02
-    assert fit_temperature(np.zeros(5), np.array([0, 1, 0, 1, 1])) == 1
+    assert np.abs(fit_calibration(odds, 1 - outcome)(odds) - 0.5).max() < 0.01
+    assert fit_calibration(np.zeros(5), np.array([0, 1, 0, 1, 1])) == Calibration()
 
 
 def test_log_odds_undo_the_logistic_function_and_stay_finite():
@@ -80,14 +100,14 @@ def test_log_odds_undo_the_logistic_function_and_stay_finite():
     assert certain[0] == pytest.approx(-certain[1])
 
 
-def test_no_group_has_a_part_in_its_own_temperature():
+def test_no_group_has_a_part_in_its_own_calibration():
     odds, outcome = honest_choices(number=90)
     group = np.arange(90) % 3
-    scaled = cross_fitted(odds, outcome, group)
+    found = cross_fitted(odds, outcome, group)
     for number in range(3):
         own, others = group == number, group != number
-        temperature = fit_temperature(odds[others], outcome[others])
-        np.testing.assert_allclose(scaled[own] * temperature, odds[own])
+        of_others = fit_calibration(odds[others], outcome[others])
+        np.testing.assert_array_equal(found[own], of_others(odds[own]))
     assert cross_fitted(odds, outcome, np.zeros(90, int)) is None
 
 
@@ -113,7 +133,7 @@ def test_one_fold_is_calibrated_between_its_prompts_and_one_prompt_not_at_all():
     )
     assert several["measured_between"] == "prompts"
     alone = calibrate(expit(odds), outcome, prompt=fold, fold=fold, generator=generator)
-    assert (alone["temperature"], alone["after"]) == (1, None)
+    assert (alone["temperature"], alone["slips"], alone["after"]) == (1, 0, None)
 
 
 def test_parts_keep_prompts_whole():

@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 import reward_training
 from data.config_file import load_yaml
 from data.errors import RewardError
+from reward_training.calibration import Calibration
 from reward_training.config import FitConfig
 from reward_training.folder import load_reward, read_metrics, save_reward
 from reward_training.model import LearnedReward
@@ -47,7 +48,7 @@ def test_a_reward_comes_back_bit_for_bit(reward, folder):
 def test_a_temperature_comes_back_and_older_folders_have_none(reward, quick_config, tmp_path):
     margins = torch.tensor([[1.0, 0.0], [0.0, 3.0]])
     uncalibrated = reward.probability_a(margins)
-    reward.set_temperature(2.5)
+    reward.set_calibration(Calibration(2.5, 0.1))
     save_reward(tmp_path / "planted", reward, quick_config, {})
     path = tmp_path / "planted" / "model.safetensors"
     opened = load_reward(path.parent)
@@ -55,7 +56,8 @@ def test_a_temperature_comes_back_and_older_folders_have_none(reward, quick_conf
     assert not torch.equal(opened.probability_a(margins), uncalibrated)
     with safe_open(path, framework="pt") as file:
         metadata = file.metadata()
-    weights = {name: w for name, w in load_file(path).items() if name != "temperature"}
+    calibration = ("temperature", "slips")
+    weights = {name: w for name, w in load_file(path).items() if name not in calibration}
     save_file(weights, path, metadata)
     assert torch.equal(load_reward(path.parent).probability_a(margins), uncalibrated)
 

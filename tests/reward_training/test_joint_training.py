@@ -126,8 +126,9 @@ def test_both_are_fitted_measured_saved_and_opened(thorough_config, both, tmp_pa
     assert isinstance(reward, CombinedReward)
     assert reward.weights == {"alignment": 0.75, "quality": 0.25}
     for name, output in reward.outputs.items():
-        expected = result.metrics["outputs"][name]["calibration"]["temperature"]
-        assert output.get_buffer("temperature") == pytest.approx(expected)
+        calibration = result.metrics["outputs"][name]["calibration"]
+        for number in ("temperature", "slips"):
+            assert output.get_buffer(number) == pytest.approx(calibration[number])
     grey = torch.linspace(0.15, 0.85, 5).view(5, 1, 1, 1).expand(5, 3, 16, 16)
     dark = ["a dark boat"] * 5
     alignment, quality = (

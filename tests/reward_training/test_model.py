@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from reward_training.calibration import Calibration
 from reward_training.model import LearnedReward
 from reward_training.published.similarity import clip_score
 
@@ -87,11 +88,12 @@ def test_probability_a_is_that_of_a_decided_pair(reward):
     torch.testing.assert_close(reward.probability_a(rewards), torch.sigmoid(margin))
 
 
-def test_a_temperature_divides_the_margin_and_leaves_rewards_and_ties_alone(reward, images):
+def test_calibration_turns_margins_into_answers_and_leaves_rewards_and_ties_alone(reward, images):
     margin = torch.tensor([-1.0, 0.0, 2.0])
     rewards = torch.stack([3 + margin, torch.full_like(margin, 3)], dim=1)
     before = reward(images, PROMPTS), reward.log_probabilities(rewards)
-    reward.set_temperature(2.0)
-    torch.testing.assert_close(reward.probability_a(rewards), torch.sigmoid(margin / 2))
+    reward.set_calibration(Calibration(temperature=2.0, slips=0.2))
+    answers = 0.1 + 0.8 * torch.sigmoid(margin / 2)
+    torch.testing.assert_close(reward.probability_a(rewards), answers)
     assert torch.equal(reward(images, PROMPTS), before[0])
     assert torch.equal(reward.log_probabilities(rewards), before[1])
