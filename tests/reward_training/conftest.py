@@ -268,6 +268,26 @@ def plant_workspace() -> Callable[..., Workspace]:
     return plant
 
 
+@pytest.fixture
+def planted(tmp_path: Path, plant_workspace: Callable[..., Workspace]) -> Workspace:
+    """A workspace of this test's own, whose features it may touch."""
+    return plant_workspace(tmp_path / "own", pairs_per_prompt=2)
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The images that are read, in order."""
+    read: list[str] = []
+    image_bytes = Snapshot.image_bytes
+
+    def remember(snapshot: Snapshot, sha256: str) -> bytes:
+        read.append(sha256)
+        return image_bytes(snapshot, sha256)
+
+    monkeypatch.setattr(Snapshot, "image_bytes", remember)
+    return read
+
+
 @pytest.fixture(scope="session")
 def make_clip() -> Callable[..., Path]:
     """The function that writes random CLIPs: `write_clip`."""

@@ -11,7 +11,7 @@ import reward_training
 from data.entry import run_command
 from data.errors import RewardError
 from data.records import Aspect
-from data.snapshot import Snapshot, take_snapshot
+from data.snapshot import take_snapshot
 from reward_training import feature_cache, frozen_pairs
 from reward_training.checkpoint import Checkpoint
 from reward_training.config import ModelConfig
@@ -31,25 +31,6 @@ QUICK = [
 def blip_config(quick_config, blip_folder):
     training = replace(quick_config.training, learning_rate=2e-3)
     return replace(quick_config, backbone=str(blip_folder), training=training)
-
-
-@pytest.fixture
-def planted(tmp_path, plant_workspace):
-    """A workspace of this test's own, whose features it may touch."""
-    return plant_workspace(tmp_path / "own", pairs_per_prompt=2)
-
-
-@pytest.fixture
-def reads(monkeypatch):
-    """The images that are read, in order."""
-    read, image_bytes = [], Snapshot.image_bytes
-
-    def remember(self, sha256):
-        read.append(sha256)
-        return image_bytes(self, sha256)
-
-    monkeypatch.setattr(Snapshot, "image_bytes", remember)
-    return read
 
 
 def begin(config, snapshot):

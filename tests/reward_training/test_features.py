@@ -7,31 +7,12 @@ import pytest
 import torch
 
 from data.records import Aspect
-from data.snapshot import Snapshot, take_snapshot
+from data.snapshot import take_snapshot
 from reward_training import encoding, feature_cache
 from reward_training.config import ModelConfig
 from reward_training.dataset import Comparisons, read_images
 from reward_training.encoding import prepare_features
 from reward_training.fitting import fit
-
-
-@pytest.fixture
-def planted(tmp_path, plant_workspace):
-    """A workspace of this test's own, whose features it may touch."""
-    return plant_workspace(tmp_path / "own", pairs_per_prompt=2)
-
-
-@pytest.fixture
-def reads(monkeypatch):
-    """The images that are read, in order."""
-    read, image_bytes = [], Snapshot.image_bytes
-
-    def remember(self, sha256):
-        read.append(sha256)
-        return image_bytes(self, sha256)
-
-    monkeypatch.setattr(Snapshot, "image_bytes", remember)
-    return read
 
 
 @pytest.mark.parametrize("model", [ModelConfig(train="head", head="mlp"), ModelConfig()])
