@@ -10,7 +10,7 @@ from feedback_loop.readable import bounds
 from feedback_loop.stages import position
 from feedback_loop.statistics import estimate, gain
 from feedback_loop.terminal import say, say_table
-from reward_training.evaluate import Estimate
+from reward_training.trust.evaluate import Estimate
 
 Value = Callable[[MeasuredImage], float | bool | None]
 

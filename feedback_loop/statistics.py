@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from feedback_loop.measurements import MeasuredImage
-from reward_training.evaluate import Estimate, clustered_estimate
+from reward_training.trust.evaluate import Estimate, clustered_estimate
 
 _BOOTSTRAP_SEED = 0
 """Fixed: the same measurements give the same intervals."""

@@ -11,7 +11,7 @@ from feedback_loop.hints import hint
 from feedback_loop.readable import percent
 from feedback_loop.stages import Position, num_finished_rounds, position
 from feedback_loop.terminal import say
-from reward_training.trust_words import outputs_of
+from reward_training.trust.words import outputs_of
 
 
 def say_status(workspace: Workspace) -> None:

@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from reward_training.learning.trainable import TrainableReward
 from reward_training.model import LearnedReward
-from reward_training.trainable import TrainableReward
 
 
 class CombinedReward(TrainableReward):

@@ -11,14 +11,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from data.records import Aspect
-from reward_training.calibration import Calibration
 from reward_training.config import FitConfig
-from reward_training.dataset import Comparisons
-from reward_training.joint_training import JointFitting
-from reward_training.metrics import choice_notes, count_comparisons, measure
-from reward_training.selection import Selection
-from reward_training.split import split_notes
-from reward_training.training import Fitting, Part
+from reward_training.inputs.dataset import Comparisons
+from reward_training.inputs.split import split_notes
+from reward_training.learning.joint_training import JointFitting
+from reward_training.learning.selection import Selection
+from reward_training.learning.training import Fitting, Part
+from reward_training.trust.calibration import Calibration
+from reward_training.trust.metrics import choice_notes, count_comparisons, measure
 
 _BOOTSTRAP_STREAM = 1
 """Keeps the bootstrap's random numbers apart from the split's."""

@@ -6,7 +6,7 @@ from typing import Any
 from data.config_file import parse
 from data.entry import let_raters_go_first, run_command
 from reward_training.config import FitConfig
-from reward_training.trust_words import (
+from reward_training.trust.words import (
     combination_words,
     control_words,
     kinds_words,

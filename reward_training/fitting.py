@@ -13,22 +13,22 @@ from data.files import digest
 from data.records import RewardModel
 from data.snapshot import Snapshot, take_snapshot
 from data.workspace import Workspace
-from reward_training.asked import find_asked
-from reward_training.backbones import digest_of_source
-from reward_training.checkpoint import Checkpoint
 from reward_training.combined import CombinedReward
 from reward_training.config import FitConfig
-from reward_training.dataset import Comparisons
 from reward_training.describing import describe, measure_outputs
 from reward_training.folder import read_metrics, save_reward
-from reward_training.joint_training import JointFitting
+from reward_training.inputs.asked import find_asked
+from reward_training.inputs.dataset import Comparisons
+from reward_training.inputs.outcomes import DECIDED
+from reward_training.inputs.split import Fold, make_folds
+from reward_training.learning.checkpoint import Checkpoint
+from reward_training.learning.joint_training import JointFitting
+from reward_training.learning.selection import select
+from reward_training.learning.training import Fitting
 from reward_training.model import LearnedReward
-from reward_training.outcomes import DECIDED
-from reward_training.partly import merge_adapters
 from reward_training.preparing import comparisons_of, prepare_fitting
-from reward_training.selection import select
-from reward_training.split import Fold, make_folds
-from reward_training.training import Fitting
+from reward_training.towers.backbones import digest_of_source
+from reward_training.towers.partly import merge_adapters
 
 
 @dataclass(frozen=True)

@@ -24,11 +24,11 @@ from data.config_file import dump_yaml
 from data.errors import RewardError
 from data.files import canonical_json, write_atomically
 from data.reward_address import split_address
-from reward_training.backbone import Backbone
-from reward_training.backbones import open_definition
 from reward_training.combined import CombinedReward
 from reward_training.config import FitConfig, HeadKind, TieModel
 from reward_training.model import LearnedReward
+from reward_training.towers.backbone import Backbone
+from reward_training.towers.backbones import open_definition
 
 WEIGHTS_FILE = "model.safetensors"
 METRICS_FILE = "metrics.json"
@@ -56,7 +56,7 @@ def save_reward(
     for name, measured in metrics.get("outputs", {"": metrics}).items():
         if "calibration" in measured:
             # Matplotlib takes a second to import, which opening a reward need not wait for.
-            from reward_training.plots import reliability_png
+            from reward_training.trust.plots import reliability_png
 
             picture = f"reliability-{name}.png" if name else "reliability.png"
             write_atomically(aside / picture, reliability_png(measured["calibration"]))

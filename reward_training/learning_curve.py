@@ -6,7 +6,7 @@ from pathlib import Path
 
 from data.config_file import parse
 from data.entry import let_raters_go_first, run_command
-from reward_training.trust_words import curve_words
+from reward_training.trust.words import curve_words
 
 CURVE_FILE = "learning_curve.json"
 PICTURE_FILE = "learning_curve.png"
@@ -47,7 +47,7 @@ def main() -> None:
         description=_DESCRIPTION,
     )
     # torch takes seconds to import, which --help and a mistyped option need not wait for.
-    from reward_training.curve_measuring import find_reward, measure_curve
+    from reward_training.curve.measuring import find_reward, measure_curve
 
     folder, snapshot = find_reward(config)
     curve = measure_curve(folder, snapshot, num_sizes=config.num_sizes, device=config.device)

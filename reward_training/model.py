@@ -5,14 +5,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from data.errors import RewardError
-from reward_training.backbone import Backbone
-from reward_training.calibration import Calibration
 from reward_training.config import HeadKind, TieModel, TrainedPart
-from reward_training.losses import outcome_log_probabilities
-from reward_training.partly import adapter_parameters, add_adapters, last_blocks
+from reward_training.learning.losses import outcome_log_probabilities
+from reward_training.learning.reliability import Reliability
+from reward_training.learning.trainable import TrainableReward
 from reward_training.posterior import Posterior
-from reward_training.reliability import Reliability
-from reward_training.trainable import TrainableReward
+from reward_training.towers.backbone import Backbone
+from reward_training.towers.partly import adapter_parameters, add_adapters, last_blocks
+from reward_training.trust.calibration import Calibration
 
 
 class LearnedReward(TrainableReward):

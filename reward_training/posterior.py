@@ -21,7 +21,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from reward_training.config import TieModel
-from reward_training.losses import outcome_log_probabilities
+from reward_training.learning.losses import outcome_log_probabilities
 
 
 @dataclass(frozen=True)

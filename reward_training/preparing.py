@@ -6,16 +6,16 @@ import torch
 
 from data.records import Aspect
 from data.snapshot import Snapshot
-from reward_training.backbone import Backbone
-from reward_training.backbones import digest_of_towers, open_backbone
 from reward_training.combined import CombinedReward
 from reward_training.config import CombinationConfig, FitConfig, ModelConfig, TrainingConfig
-from reward_training.dataset import Comparisons
-from reward_training.encoding import prepare_features
-from reward_training.features import PairFeatures
-from reward_training.joint_training import JointFitting
+from reward_training.inputs.dataset import Comparisons
+from reward_training.inputs.encoding import prepare_features
+from reward_training.inputs.features import PairFeatures
+from reward_training.learning.joint_training import JointFitting
+from reward_training.learning.training import Fitting
 from reward_training.model import LearnedReward
-from reward_training.training import Fitting
+from reward_training.towers.backbone import Backbone
+from reward_training.towers.backbones import digest_of_towers, open_backbone
 
 
 def comparisons_of(config: FitConfig, snapshot: Snapshot, aspects: Sequence[Aspect]) -> Comparisons:

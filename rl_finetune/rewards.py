@@ -172,7 +172,7 @@ class Vision(Protocol):
 
 def open_vision(backbone: str, *, device: str | torch.device = "cpu") -> Vision:
     """Open the vision tower of a backbone, called as `reward_training.fit --backbone` calls it."""
-    from reward_training.backbones import open_backbone
+    from reward_training.towers.backbones import open_backbone
 
     eye = open_backbone(backbone).requires_grad_(False).eval().to(device)
 

@@ -14,13 +14,13 @@ from benchmarks.learning.fits import NUM_UPDATES, Bench
 from data.records import Aspect
 from emoji_world.assets import clip_path
 from emoji_world.raters import QUALITY_STEP
-from reward_training.asked import BOTH
-from reward_training.backbones import open_backbone
-from reward_training.checkpoint import Checkpoint
 from reward_training.config import CombinationConfig, ModelConfig, TrainingConfig
-from reward_training.dataset import Comparisons
+from reward_training.inputs.asked import BOTH
+from reward_training.inputs.dataset import Comparisons
+from reward_training.learning.checkpoint import Checkpoint
 from reward_training.model import LearnedReward
 from reward_training.preparing import begin_fitting, untaught_reward
+from reward_training.towers.backbones import open_backbone
 
 Shares = dict[str, float]
 """By what differs in a pair and whether its prompt was compared: how often the order is right."""

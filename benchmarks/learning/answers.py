@@ -8,8 +8,8 @@ import torch
 from benchmarks.learning.pool import Pool
 from data.records import Aspect, Choice
 from emoji_world.raters import SimulatedRater
-from reward_training.dataset import Comparisons
-from reward_training.outcomes import BOTH_BAD, PREFERS_A, PREFERS_B, TIE
+from reward_training.inputs.dataset import Comparisons
+from reward_training.inputs.outcomes import BOTH_BAD, PREFERS_A, PREFERS_B, TIE
 
 OUTCOMES = {
     Choice.LEFT: PREFERS_A,

@@ -16,9 +16,9 @@ from benchmarks.learning.answers import BY_CHANCE, Asked, answer, honest, random
 from benchmarks.learning.fits import Bench, order
 from reward_training.choosing import choose, information_gain
 from reward_training.config import ModelConfig, RaterTrust, TieModel, TrainingConfig
-from reward_training.dataset import Comparisons
-from reward_training.outcomes import DECIDED
-from reward_training.training import Fitting
+from reward_training.inputs.dataset import Comparisons
+from reward_training.inputs.outcomes import DECIDED
+from reward_training.learning.training import Fitting
 
 Record = dict[str, Any]
 UNTOUCHED = "untouched CLIP similarity"

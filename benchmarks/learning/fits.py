@@ -12,18 +12,18 @@ from torch import Tensor
 
 from benchmarks.learning.pool import Pool
 from emoji_world.assets import clip_path
-from reward_training.backbone import Backbone
-from reward_training.backbones import open_backbone
-from reward_training.checkpoint import Checkpoint, TrainingState
 from reward_training.config import ModelConfig, TrainingConfig
-from reward_training.dataset import Comparisons
-from reward_training.evaluate import Estimate, clustered_estimate
-from reward_training.features import FrozenFeatures, LiveFeatures, PairFeatures
+from reward_training.inputs.dataset import Comparisons
+from reward_training.inputs.features import FrozenFeatures, LiveFeatures, PairFeatures
+from reward_training.inputs.split import make_folds
+from reward_training.learning.checkpoint import Checkpoint, TrainingState
+from reward_training.learning.selection import select
+from reward_training.learning.training import Fitting
 from reward_training.model import LearnedReward
-from reward_training.partly import merge_adapters
-from reward_training.selection import select
-from reward_training.split import make_folds
-from reward_training.training import Fitting
+from reward_training.towers.backbone import Backbone
+from reward_training.towers.backbones import open_backbone
+from reward_training.towers.partly import merge_adapters
+from reward_training.trust.evaluate import Estimate, clustered_estimate
 
 HELD_OUT = 0.25
 """Part of the prompts that each fold holds out, where folds choose the number of updates."""

@@ -11,12 +11,12 @@ from data.snapshot import take_snapshot
 from feedback_loop.loop import Loop
 from feedback_loop.seeds import round_seed
 from feedback_loop.world import backbone_of
-from reward_training.checkpoint import Checkpoint
 from reward_training.config import FitConfig
-from reward_training.dataset import Comparisons
 from reward_training.folder import save_reward
+from reward_training.inputs.dataset import Comparisons
+from reward_training.inputs.outcomes import TIE
+from reward_training.learning.checkpoint import Checkpoint
 from reward_training.model import LearnedReward
-from reward_training.outcomes import TIE
 from reward_training.preparing import prepare_fitting
 
 UNTOUCHED = "untouched CLIP"

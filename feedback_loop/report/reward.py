@@ -9,7 +9,7 @@ from feedback_loop.report.html import card, section
 from feedback_loop.report.plots import Series, dots
 from feedback_loop.report.svg import ACCENT, CONTROL, INK
 from feedback_loop.report.trust import ceiling_sentences, trust_cards
-from reward_training.trust_words import combination_words, outputs_of
+from reward_training.trust.words import combination_words, outputs_of
 
 _WHOSE = {"person": "several people", "simulated": "several simulated raters"}
 

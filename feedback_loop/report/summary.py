@@ -14,8 +14,8 @@ from feedback_loop.report.curves import read_curves
 from feedback_loop.report.measured_trust import read_trust
 from feedback_loop.stages import seconds_by_stage
 from feedback_loop.statistics import estimate, gain, order_accuracy
-from reward_training.evaluate import Estimate
-from reward_training.trust_words import control_words, outputs_of
+from reward_training.trust.evaluate import Estimate
+from reward_training.trust.words import control_words, outputs_of
 
 Images = Sequence[MeasuredImage]
 

@@ -7,13 +7,13 @@ from data.records import RaterKind
 from feedback_loop.readable import bounds, percent
 from feedback_loop.report.html import card, table, text
 from feedback_loop.report.svg import ACCENT, CONTROL, INK, RULE, as_svg, figure
-from reward_training.plots import (
+from reward_training.trust.plots import (
     Palette,
     draw_learning_curve,
     draw_margin_quarters,
     draw_reliability,
 )
-from reward_training.trust_words import calibration_words, ceiling_words, curve_words
+from reward_training.trust.words import calibration_words, ceiling_words, curve_words
 
 _MOST_ROWS = 8
 _PALETTE = Palette(accent=ACCENT, control=CONTROL, ink=INK, rule=RULE)

@@ -9,10 +9,10 @@ from pathlib import Path
 from jaxtyping import Float
 from torch import Tensor
 
-from reward_training.backbone import TwoTowers
 from reward_training.published.checkpoint import fill, read_checkpoint
 from reward_training.published.linear_stack import LinearStack
 from reward_training.published.reward import PublishedReward
+from reward_training.towers.backbone import TwoTowers
 
 
 class Aesthetic(PublishedReward):

@@ -1,10 +1,10 @@
 """The control that a fitted reward is measured by: its backbone as it was before the fit."""
 
-from reward_training.backbone import TwoTowers
-from reward_training.backbones import open_backbone
-from reward_training.blip_backbone import BlipBackbone
 from reward_training.published.own_score import OwnScore
 from reward_training.published.similarity import CLIP_FACTOR, Similarity
+from reward_training.towers.backbone import TwoTowers
+from reward_training.towers.backbones import open_backbone
+from reward_training.towers.blip_backbone import BlipBackbone
 
 
 def open_control(source: str, device: str = "cpu") -> Similarity | OwnScore:

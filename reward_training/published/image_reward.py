@@ -15,11 +15,11 @@ from torch import Tensor
 from transformers import AutoTokenizer, CLIPImageProcessor
 
 from data.errors import RewardError
-from reward_training.backbone import LOADER_ERRORS, first_lines
-from reward_training.blip import BlipSizes, blip_weights
-from reward_training.blip_backbone import BlipBackbone
 from reward_training.published.checkpoint import checkpoint_of, fill, read_checkpoint
 from reward_training.published.linear_stack import LinearStack
+from reward_training.towers.backbone import LOADER_ERRORS, first_lines
+from reward_training.towers.blip import BlipSizes, blip_weights
+from reward_training.towers.blip_backbone import BlipBackbone
 
 NAME = "image-reward"
 TOKENIZER = "google-bert/bert-base-uncased"

@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.errors import RewardError
-from reward_training.backbone import TwoTowers
-from reward_training.backbones import open_towers
-from reward_training.open_clip_backbone import ClipBackbone
 from reward_training.published import image_reward
 from reward_training.published.aesthetic import Aesthetic
 from reward_training.published.checkpoint import checkpoint_of, fill, read_checkpoint
 from reward_training.published.own_score import OwnScore
 from reward_training.published.reward import PublishedReward
 from reward_training.published.similarity import Similarity, clip_score
-from reward_training.transformers_folder import HUB
+from reward_training.towers.backbone import TwoTowers
+from reward_training.towers.backbones import open_towers
+from reward_training.towers.open_clip_backbone import ClipBackbone
+from reward_training.towers.transformers_folder import HUB
 
 _HPS_CLIP = "ViT-H-14"
 _AESTHETIC_CLIP = "ViT-L-14/openai"

@@ -3,8 +3,8 @@
 from jaxtyping import Float
 from torch import Tensor
 
-from reward_training.blip_backbone import BlipBackbone
 from reward_training.published.reward import PublishedReward
+from reward_training.towers.blip_backbone import BlipBackbone
 
 
 class OwnScore(PublishedReward):

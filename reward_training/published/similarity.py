@@ -3,9 +3,9 @@
 from jaxtyping import Float
 from torch import Tensor
 
-from reward_training.backbone import TwoTowers
-from reward_training.backbones import open_towers
 from reward_training.published.reward import PublishedReward
+from reward_training.towers.backbone import TwoTowers
+from reward_training.towers.backbones import open_towers
 
 CLIP_FACTOR = 100.0
 """CLIP score's usual factor on the cosine."""

@@ -30,7 +30,7 @@ def test_imports_run_down_the_floors():
     ("file", "climb"),
     [
         ("data/errors.py", "import feedback_loop"),
-        ("reward_training/losses.py", "import rl_finetune.config"),
+        ("reward_training/learning/losses.py", "import rl_finetune.config"),
         ("rl_finetune/train.py", "import reward_training.config"),
         ("rl_finetune/config.py", "import emoji_world.assets"),
         ("labeling_app/__init__.py", "import torch"),

@@ -29,14 +29,14 @@ from data.records import (
 )
 from data.snapshot import Snapshot, take_snapshot
 from data.workspace import Workspace
-from reward_training.backbone import Backbone
-from reward_training.backbones import open_backbone
 from reward_training.config import FitConfig, TrainedPart, TrainingConfig
-from reward_training.dataset import Comparisons
-from reward_training.encoding import prepare_features
+from reward_training.inputs.dataset import Comparisons
+from reward_training.inputs.encoding import prepare_features
+from reward_training.inputs.split import make_folds
+from reward_training.learning.training import Fitting
 from reward_training.model import LearnedReward
-from reward_training.split import make_folds
-from reward_training.training import Fitting
+from reward_training.towers.backbone import Backbone
+from reward_training.towers.backbones import open_backbone
 
 IMAGE_SIZE = 16
 NOUNS = ("dog", "cat", "frog", "bird", "car", "wolf", "boat", "tree", "star", "fish")

@@ -12,12 +12,12 @@ from data.entry import run_command
 from data.errors import RewardError
 from data.records import Aspect
 from data.snapshot import take_snapshot
-from reward_training import feature_cache, frozen_pairs
-from reward_training.checkpoint import Checkpoint
 from reward_training.config import ModelConfig
-from reward_training.dataset import Comparisons, read_images
 from reward_training.fit import main
 from reward_training.fitting import fit, prepare_fitting
+from reward_training.inputs import feature_cache, frozen_pairs
+from reward_training.inputs.dataset import Comparisons, read_images
+from reward_training.learning.checkpoint import Checkpoint
 from reward_training.published.opening import open_published
 from rl_finetune.rewards import open_reward
 

@@ -8,12 +8,12 @@ import torch
 import reward_training
 from data.records import Aspect
 from data.snapshot import take_snapshot
-from reward_training.checkpoint import Checkpoint
 from reward_training.combined import CombinedReward
 from reward_training.config import ModelConfig
 from reward_training.fit import summary_lines
 from reward_training.fitting import fit
-from reward_training.frozen_pairs import FrozenPairs
+from reward_training.inputs.frozen_pairs import FrozenPairs
+from reward_training.learning.checkpoint import Checkpoint
 from reward_training.preparing import comparisons_of, prepare_fitting
 from rl_finetune.rewards import open_reward
 

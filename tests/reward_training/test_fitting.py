@@ -9,10 +9,10 @@ from data.errors import ImageError, RewardError
 from data.records import Aspect, Choice
 from data.snapshot import take_snapshot
 from reward_training.config import ModelConfig
-from reward_training.dataset import Comparisons, read_images
 from reward_training.fitting import fit, fit_in_workspace
-from reward_training.metrics import choice_notes, measured_rows
-from reward_training.training import Fitting
+from reward_training.inputs.dataset import Comparisons, read_images
+from reward_training.learning.training import Fitting
+from reward_training.trust.metrics import choice_notes, measured_rows
 
 
 def test_a_planted_preference_is_learned_from_random_weights(thorough_config, snapshot, tmp_path):

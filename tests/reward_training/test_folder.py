@@ -9,10 +9,10 @@ from safetensors.torch import load_file, save_file
 import reward_training
 from data.config_file import load_yaml
 from data.errors import RewardError
-from reward_training.calibration import Calibration
 from reward_training.config import FitConfig
 from reward_training.folder import load_reward, read_metrics, save_reward
 from reward_training.model import LearnedReward
+from reward_training.trust.calibration import Calibration
 
 PROMPTS = ["a bright dog", "a dark cat"]
 

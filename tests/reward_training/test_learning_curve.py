@@ -13,15 +13,15 @@ from data.entry import run_command
 from data.errors import RewardError
 from data.records import Aspect
 from data.snapshot import take_snapshot
-from reward_training.curve_measuring import describe, measure_curve
-from reward_training.dataset import Comparisons
+from reward_training.curve.growing_parts import Part, PartFits, parts_of
+from reward_training.curve.measuring import describe, measure_curve
 from reward_training.fitting import fit, fit_in_workspace
-from reward_training.growing_parts import Part, PartFits, parts_of
+from reward_training.inputs.dataset import Comparisons
+from reward_training.inputs.outcomes import PREFERS_A, TIE
+from reward_training.inputs.split import Fold
+from reward_training.learning.selection import Selection
+from reward_training.learning.training import Fitting
 from reward_training.learning_curve import main
-from reward_training.outcomes import PREFERS_A, TIE
-from reward_training.selection import Selection
-from reward_training.split import Fold
-from reward_training.training import Fitting
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from reward_training.calibration import Calibration
 from reward_training.model import LearnedReward
 from reward_training.published.similarity import clip_score
+from reward_training.trust.calibration import Calibration
 
 PROMPTS = ["a bright dog", "a dark cat", "a bright dog", "a dark star"]
 

@@ -12,7 +12,7 @@ from data.errors import RewardError
 from reward_training.config import ModelConfig
 from reward_training.fitting import fit
 from reward_training.heads import make_head
-from reward_training.losses import outcome_log_probabilities
+from reward_training.learning.losses import outcome_log_probabilities
 from reward_training.posterior import fit_posterior, information
 from rl_finetune.rewards import open_reward
 

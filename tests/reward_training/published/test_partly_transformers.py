@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from reward_training.backbones import open_backbone
-from reward_training.partly import add_adapters, last_blocks, merge_adapters
+from reward_training.towers.backbones import open_backbone
+from reward_training.towers.partly import add_adapters, last_blocks, merge_adapters
 
 STEM = ("embedding", "pre_layrnorm")
 

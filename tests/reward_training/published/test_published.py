@@ -10,8 +10,6 @@ from safetensors.torch import load_file, save_file
 from transformers import CLIPModel, SiglipModel
 
 from data.errors import RewardError
-from reward_training.backbones import open_definition, open_towers
-from reward_training.open_clip_backbone import ClipBackbone
 from reward_training.published.aesthetic import Aesthetic
 from reward_training.published.opening import (
     PUBLISHED,
@@ -19,6 +17,8 @@ from reward_training.published.opening import (
     open_aesthetic,
     open_published,
 )
+from reward_training.towers.backbones import open_definition, open_towers
+from reward_training.towers.open_clip_backbone import ClipBackbone
 from rl_finetune.conformance import check_reward
 from rl_finetune.rewards import open_reward, score
 

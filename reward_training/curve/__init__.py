@@ -1,0 +1,1 @@
+"""The learning curve: what more comparisons would be worth."""

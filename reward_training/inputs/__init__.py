@@ -1,0 +1,1 @@
+"""What a fit reads: comparisons of a snapshot, and features of their images and prompts."""

@@ -1,0 +1,1 @@
+"""How a fit learns: losses, the training loop, its checkpoints, and when it ends."""
