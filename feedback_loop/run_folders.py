@@ -25,7 +25,7 @@ def policy_of_run(loop: Loop, folder: Path) -> Policy:
     `ConfigError` where the run is not finished or started from another base, `StoreError` where
     another policy has the name.
     """
-    from rl_finetune.evaluate import open_runs
+    from rl_finetune.evaluated_runs import open_runs
     from rl_finetune.trained import weights_file
 
     (config,) = open_runs((folder,)).values()

@@ -1,41 +1,16 @@
 """`python -m reward_training.learning_curve`: what more comparisons would be worth."""
 
 import sys
-from dataclasses import dataclass
-from pathlib import Path
 
 from data.config_file import parse
 from data.entry import let_raters_go_first, run_command
+from reward_training.curve.config import CURVE_FILE, CurveConfig
 from reward_training.trust.words import curve_words
 
-CURVE_FILE = "learning_curve.json"
-PICTURE_FILE = "learning_curve.png"
 _DESCRIPTION = (
     "Fit a reward model again on growing parts of its comparisons, and say how accurate it was on "
     "the same held-out prompts. Writes learning_curve.json and learning_curve.png to its folder."
 )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CurveConfig:
-    """Of which reward model, and how closely."""
-
-    reward: str = ""
-    """Name of a reward model in the workspace, or its folder; default: the newest on record."""
-    workspace: Path | None = None
-    """Where the reward model and its snapshot are. Default: $TASTEMAKER_WORKSPACE, else
-    ./workspace."""
-    snapshot: Path | None = None
-    """The snapshot it was fitted on, where that is not in the workspace."""
-    num_sizes: int = 5
-    """How many parts: all comparisons, half of them, a quarter and so on. Each part is fitted as
-    often as the reward model had folds."""
-    device: str = "auto"
-    """"auto" takes a GPU where there is one."""
-
-    def __post_init__(self) -> None:
-        if self.num_sizes < 2:
-            raise ValueError(f"num_sizes: expected at least 2, got {self.num_sizes}")
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from data.prompts import load_prompt_set
 from data.records import Split
 from rl_finetune.config import TuneConfig
 from rl_finetune.distributions import kernel_bandwidth, squared_mmd
-from rl_finetune.evaluate import EvaluateConfig
+from rl_finetune.evaluated_runs import EvaluateConfig
 from rl_finetune.evaluation import FIRST_SEED, Evaluated, EvaluatedImage, evaluate_policy
 from rl_finetune.evaluation_folder import EvaluationFolder, EvaluationSettings
 from rl_finetune.evaluation_summary import compare

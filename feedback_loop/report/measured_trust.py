@@ -6,7 +6,7 @@ from typing import Any
 
 from data.records import RewardModel
 from data.workspace import Workspace
-from reward_training.learning_curve import CURVE_FILE
+from reward_training.curve.config import CURVE_FILE
 from reward_training.trust.words import outputs_of
 
 MEASURED = ("calibration", "ceiling", "held_out_by")

@@ -15,6 +15,7 @@ from data.files import digest, write_atomically
 from data.snapshot import Snapshot
 from data.workspace import Workspace, resolve_root
 from reward_training.config import FitConfig
+from reward_training.curve.config import CURVE_FILE, PICTURE_FILE, CurveConfig
 from reward_training.curve.growing_parts import Part, PartFits
 from reward_training.curve.saturation import Saturation, fit_saturation, worth_of_more
 from reward_training.folder import read_metrics
@@ -22,7 +23,6 @@ from reward_training.inputs.asked import find_asked
 from reward_training.inputs.dataset import Comparisons
 from reward_training.inputs.outcomes import TIE
 from reward_training.inputs.split import make_folds
-from reward_training.learning_curve import CURVE_FILE, PICTURE_FILE, CurveConfig
 from reward_training.preparing import comparisons_of, prepare_fitting
 from reward_training.trust.evaluate import clustered_estimate, hits
 from reward_training.trust.metrics import count_comparisons, measured_rows

@@ -22,7 +22,7 @@ from benchmarks.taste.tables import make_tables
 from data.config_file import parse
 from data.exchange.formats import FORMATS
 from feedback_loop.__main__ import COMMANDS
-from rl_finetune.evaluate import EvaluateConfig
+from rl_finetune.evaluated_runs import EvaluateConfig
 from rl_finetune.metrics import DpokMetrics, SupervisedMetrics
 from rl_finetune.run import PRESETS, RunArguments
 

@@ -14,7 +14,8 @@ from data.errors import ConfigError
 from data.prompts import load_prompt_set
 from emoji_world.assets import clip_path
 from rl_finetune.config import SamplingConfig, TuneConfig
-from rl_finetune.evaluate import main, open_runs
+from rl_finetune.evaluate import main
+from rl_finetune.evaluated_runs import open_runs
 from rl_finetune.evaluation import FIRST_SEED, evaluate_policy
 from rl_finetune.stable_diffusion import StableDiffusionPolicy
 
