@@ -1,4 +1,4 @@
-"""What a learning curve can be told, and where it is kept. Imports no torch: for a quick `--help`."""
+"""What a learning curve can be told, and where it is kept; without torch, for a quick `--help`."""
 
 from dataclasses import dataclass
 from pathlib import Path
