@@ -54,7 +54,8 @@ def run_command(main: Callable[[], None]) -> NoReturn:
 def let_raters_go_first() -> None:
     """Lower this process's priority, for work at which nobody sits and waits.
 
-    An app on the same machine then answers its raters as if it were alone.
+    An app started in the same terminal or by the same service then has the processor first;
+    between terminals Linux shares it evenly, whatever their priorities (sched_autogroup).
     """
     own = os.getpriority(os.PRIO_PROCESS, 0)
     os.setpriority(os.PRIO_PROCESS, 0, max(own, _PRIORITY))

@@ -31,7 +31,7 @@ COMMANDS = {
 }
 
 
-_LONG = ("generate", "fit", "tune", "round", "demo", "report", "compare", "check-reward")
+_LONG = ("generate", "fit", "tune", "round", "demo", "report", "compare", "study", "check-reward")
 
 
 def main() -> NoReturn:

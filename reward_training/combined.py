@@ -1,6 +1,6 @@
 """A reward of several outputs on one backbone, one for each question that raters were asked.
 
-Each output is a learned reward of its own: head, tie parameter, bar, scale, temperature and what is
+Each output is a learned reward of its own: head, tie parameter, bar, scale, calibration and what is
 uncertain about it. Only the towers are shared.
 """
 
