@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from data.records import Image, Policy, Prompt, Sampler, image_id
+from devices.choice import default_device
 from feedback_loop.loop import Loop
 from feedback_loop.world import base_of
 
@@ -138,10 +139,3 @@ class Artist:
 
 def _nobody(_: list[Image]) -> None:
     """Be told of images and do nothing."""
-
-
-def default_device() -> str:
-    """Return "cuda" where there is a GPU that torch can use, else "cpu"."""
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from data.records import Image, Policy, Prompt
-from feedback_loop.drawing import Artist, Wanted, default_device
+from devices.choice import default_device
+from feedback_loop.drawing import Artist, Wanted
 from feedback_loop.loop import Loop
 from feedback_loop.measurements import MeasuredImage, write_measurements
 from feedback_loop.seeds import measure_seeds

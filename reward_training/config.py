@@ -1,7 +1,7 @@
 """What a fit can be told. Imports no torch, so that `--help` comes at once."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -77,8 +77,8 @@ class TrainingConfig:
     batch_size: int = 32
     """Comparisons per update."""
     num_parts: int = 1
-    """Parts of a batch that pass through the towers one after the other, where memory is short;
-    an image's rivals in the contrast are then those of its part."""
+    """Parts of a batch that pass through the towers one after the other, where memory is short, or
+    in several processes; an image's rivals in the contrast are then those of its part."""
     precision: Precision = "fp32"
     """"bf16" runs towers and head under autocast; weights and optimiser stay in fp32."""
     learning_rate: float = 6e-4
@@ -146,6 +146,19 @@ class TrainingConfig:
             )
         if self.seed < 0:
             raise ValueError(f"seed: expected 0 or more, got {self.seed}")
+
+    def shared_by(self, num_processes: int) -> "TrainingConfig":
+        """Return it with a batch in as many parts as are asked for, or in a few more to share.
+
+        Raises `RewardError` where a batch has fewer comparisons than parts.
+        """
+        num_parts = math.ceil(self.num_parts / num_processes) * num_processes
+        if num_parts > self.batch_size:
+            raise RewardError(
+                f"training.batch_size: expected at least {num_parts} for {num_processes} "
+                f"processes, got {self.batch_size}"
+            )
+        return replace(self, num_parts=num_parts)
 
 
 def require_consistent(model: ModelConfig, training: TrainingConfig) -> None:

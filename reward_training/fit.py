@@ -32,6 +32,8 @@ def main() -> None:
         result = fit(config, Snapshot.open(config.snapshot), out=config.out)
     else:
         result = fit_in_workspace(config, Workspace.open(resolve_root(config.workspace)))
+    if not result.is_main:
+        return
     for line in summary_lines(result.metrics):
         print(line)  # noqa: T201
     print(f"reward model {result.name}: {result.path}")  # noqa: T201

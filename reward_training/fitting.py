@@ -13,6 +13,7 @@ from data.files import digest
 from data.records import RewardModel
 from data.snapshot import Snapshot, take_snapshot
 from data.workspace import Workspace
+from devices.processes import Processes
 from reward_training.combined import CombinedReward
 from reward_training.config import FitConfig
 from reward_training.describing import describe, measure_outputs
@@ -41,6 +42,8 @@ class FitResult:
     """Hash of the snapshot it was fitted on."""
     metrics: dict[str, Any]
     """Content of metrics.json."""
+    is_main: bool = True
+    """This process is the one that talks, where accelerate launched several."""
 
     @property
     def metrics_on_record(self) -> dict[str, Any]:
@@ -60,19 +63,20 @@ def _without_raters(metrics: dict[str, Any]) -> dict[str, Any]:
 def fit_in_workspace(config: FitConfig, workspace: Workspace, *, round: int = 0) -> FitResult:  # noqa: A002
     """Take a snapshot of a workspace, fit a reward model on it and put it on record.
 
-    Run again after an interruption, it goes on; run again when finished, it changes nothing.
+    Run again after an interruption, it goes on; run again when finished, it changes nothing. Of
+    several processes one reads and writes the store.
     """
-    snapshot = take_snapshot(workspace)
+    processes = Processes()
+    snapshot = processes.from_main(lambda: take_snapshot(workspace))
     result = fit(config, snapshot, out=config.out or workspace.rewards / name_of(config, snapshot))
-    workspace.store().add_reward_model(
-        RewardModel(
-            name=result.name,
-            snapshot=result.snapshot,
-            path=_relative(result.path, workspace.root),
-            metrics=result.metrics_on_record,
-            round=round,
-        )
+    model = RewardModel(
+        name=result.name,
+        snapshot=result.snapshot,
+        path=_relative(result.path, workspace.root),
+        metrics=result.metrics_on_record,
+        round=round,
     )
+    processes.from_main(lambda: workspace.store().add_reward_model(model))
     return result
 
 
@@ -102,9 +106,11 @@ def fit(config: FitConfig, snapshot: Snapshot, *, out: Path) -> FitResult:
     reward.name, reward.snapshot = name, snapshot.hash
     metrics["notes"] = asked.notes + metrics["notes"]
     metrics = {"name": name, "snapshot": snapshot.hash, "fit": key} | metrics
-    save_reward(out, reward, config, metrics)
-    shutil.rmtree(unfinished, ignore_errors=True)
-    return FitResult(name, out, snapshot.hash, metrics)
+    processes = Processes()
+    processes.from_main(lambda: save_reward(out, reward, config, metrics))
+    if processes.is_main:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return FitResult(name, out, snapshot.hash, metrics, processes.is_main)
 
 
 def name_of(config: FitConfig, snapshot: Snapshot) -> str:
@@ -188,7 +194,7 @@ def _finished(out: Path, name: str, snapshot: Snapshot, key: str) -> FitResult:
             f"{metrics.get('snapshot', 'unknown')}, other comparisons, settings or backbone); "
             "choose another --name or --out"
         )
-    return FitResult(name, out, snapshot.hash, metrics)
+    return FitResult(name, out, snapshot.hash, metrics, Processes().is_main)
 
 
 def _relative(path: Path, root: Path) -> str:

@@ -22,12 +22,14 @@ def main() -> None:
         description=_DESCRIPTION,
     )
     # torch takes seconds to import, which --help and a mistyped option need not wait for.
+    from devices.processes import Processes
     from reward_training.curve.measuring import find_reward, measure_curve
 
     folder, snapshot = find_reward(config)
     curve = measure_curve(folder, snapshot, num_sizes=config.num_sizes, device=config.device)
-    print(curve_words(curve))  # noqa: T201
-    print(f"learning curve: {folder / CURVE_FILE}")  # noqa: T201
+    if Processes().is_main:
+        print(curve_words(curve))  # noqa: T201
+        print(f"learning curve: {folder / CURVE_FILE}")  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ import torch
 
 from data.records import Aspect
 from data.snapshot import Snapshot
+from devices.choice import default_device
+from devices.processes import Processes
 from reward_training.combined import CombinedReward
 from reward_training.config import CombinationConfig, FitConfig, ModelConfig, TrainingConfig
 from reward_training.inputs.dataset import Comparisons
@@ -37,7 +39,8 @@ def prepare_fitting(
     """
     device = config.training.device
     if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+        processes = Processes()
+        device = default_device() if processes.count == 1 else processes.device
     backbone = open_backbone(config.backbone)
     kept = digest_of_towers(backbone, config.backbone, torch.device(device))
     reward = untaught_reward(

@@ -22,8 +22,8 @@ import torch
 
 from data.errors import PolicyError
 from data.files import write_atomically
+from devices.processes import Processes
 from rl_finetune.policy import DiffusionPolicy
-from rl_finetune.processes import Processes
 
 logger = logging.getLogger(__name__)
 

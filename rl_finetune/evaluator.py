@@ -10,13 +10,13 @@ from torch import Tensor
 from data.files import sha256_of
 from data.prompts import load_prompt_set
 from data.records import Split
+from devices.processes import Processes
 from rl_finetune.config import TuneConfig
 from rl_finetune.distributions import kernel_bandwidth, squared_mmd
 from rl_finetune.evaluated_runs import EvaluateConfig
 from rl_finetune.evaluation import FIRST_SEED, Evaluated, EvaluatedImage, evaluate_policy
 from rl_finetune.evaluation_folder import EvaluationFolder, EvaluationSettings
 from rl_finetune.evaluation_summary import compare
-from rl_finetune.processes import Processes
 from rl_finetune.rewards import open_reward, open_vision
 from rl_finetune.stable_diffusion import StableDiffusionPolicy
 from rl_finetune.trained import weights_file

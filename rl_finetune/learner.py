@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from devices.processes import Processes
 from rl_finetune.config import OptimiserConfig
 from rl_finetune.policy import DiffusionPolicy
-from rl_finetune.processes import Processes
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,12 +6,12 @@ from pathlib import Path
 from data.errors import ConfigError, PromptError
 from data.prompts import load_prompt_set
 from data.records import Prompt
+from devices.processes import Processes
 from rl_finetune.advantages import PromptStatistics
 from rl_finetune.checkpoint import Stateful, TrainingState
 from rl_finetune.config import TuneConfig
 from rl_finetune.kl_target import KlWeight
 from rl_finetune.learner import Learner, make_optimiser
-from rl_finetune.processes import Processes
 from rl_finetune.rewards import Reward, open_reward
 from rl_finetune.schedule import Schedule
 from rl_finetune.stable_diffusion import StableDiffusionPolicy

@@ -6,10 +6,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from data.records import Prompt
+from devices.processes import Processes
 from rl_finetune.drawing import Drawn
 from rl_finetune.metrics import ImageMetrics
 from rl_finetune.plan import IterationPlan
-from rl_finetune.processes import Processes
 
 
 def summarise_images(

@@ -6,10 +6,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from devices.processes import Processes
 from rl_finetune.dpok import Terms, dpok_terms
 from rl_finetune.dpok_config import DpokConfig
 from rl_finetune.learner import Learner, take_step
-from rl_finetune.processes import Processes
 from rl_finetune.rollout import Rollout, Transitions, make_transitions
 from rl_finetune.steps import ChosenSteps
 

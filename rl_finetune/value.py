@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from devices.processes import Processes
 from rl_finetune.dpok_config import ValueConfig
-from rl_finetune.processes import Processes
 from rl_finetune.rollout import Rollout, pair_up
 
 _NUM_LAYERS = 3

@@ -11,10 +11,10 @@ from benchmarks.gpu.architectures import build_parts
 from benchmarks.iteration.compare import brightness, figures_of, time_pairs
 from benchmarks.iteration.passes import needed_passes
 from data.records import Prompt
+from devices.processes import Processes
 from rl_finetune import adapter as lora
 from rl_finetune.config import LoraConfig, OptimiserConfig, Precision, SamplingConfig, TuneConfig
 from rl_finetune.dpok_config import DpokConfig
-from rl_finetune.processes import Processes
 from rl_finetune.session import Session, make_session
 from rl_finetune.stable_diffusion import StableDiffusionPolicy
 

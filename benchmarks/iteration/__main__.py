@@ -53,8 +53,8 @@ def measure(settings: TuneConfig, num_pairs: int) -> dict[str, Any]:
 
     from benchmarks.iteration.compare import brightness, figures_of, time_pairs
     from data.prompts import load_prompt_set
+    from devices.processes import Processes
     from emoji_world.assets import base_path
-    from rl_finetune.processes import Processes
     from rl_finetune.session import make_session
     from rl_finetune.stable_diffusion import StableDiffusionPolicy
 

@@ -66,7 +66,8 @@ class PartFits:
         of_folds = [parts_of(fold, num_sizes, generator) for fold in self.folds]
         number = min(len(parts) for parts in of_folds)
         total = number * len(self.folds)
-        with tqdm(desc="learning curve", total=total, unit="fit", disable=None) as bar:
+        bars = self.fitting.processes.hides_bars
+        with tqdm(desc="learning curve", total=total, unit="fit", disable=bars) as bar:
             sizes = zip(*(parts[-number:] for parts in of_folds), strict=True)
             return [self._part(rows, bar) for rows in sizes]
 
@@ -95,15 +96,16 @@ class PartFits:
             checkpoint=checkpoint,
             title=title,
         ).looks
-        _write_looks(kept, looks)
-        checkpoint.path.unlink(missing_ok=True)
+        self.fitting.processes.from_main(lambda: _write_looks(kept, looks, checkpoint.path))
         return looks
 
 
-def _write_looks(path: Path, looks: Sequence[Look]) -> None:
+def _write_looks(path: Path, looks: Sequence[Look], checkpoint: Path) -> None:
+    """Keep what was seen, in place of the checkpoint."""
     content = io.BytesIO()
     torch.save([asdict(look) for look in looks], content)
     write_atomically(path, content.getvalue())
+    checkpoint.unlink(missing_ok=True)
 
 
 def _read_looks(path: Path) -> list[Look]:

@@ -14,6 +14,7 @@ from data.errors import RewardError
 from data.files import digest, write_atomically
 from data.snapshot import Snapshot
 from data.workspace import Workspace, resolve_root
+from devices.processes import Processes
 from reward_training.config import FitConfig
 from reward_training.curve.config import CURVE_FILE, PICTURE_FILE, CurveConfig
 from reward_training.curve.growing_parts import Part, PartFits
@@ -75,10 +76,14 @@ def measure_curve(
             f"what was measured so far is kept in {unfinished}; run the same command to go on"
         ) from None
     curve = {"reward": metrics["name"], "snapshot": snapshot.hash, "key": key} | curve
-    write_atomically(folder / PICTURE_FILE, learning_curve_png(curve))
-    write_atomically(finished, json.dumps(curve, indent=2, allow_nan=False) + "\n")
-    shutil.rmtree(unfinished, ignore_errors=True)
+    Processes().from_main(lambda: _write(folder, curve, unfinished))
     return curve
+
+
+def _write(folder: Path, curve: dict[str, Any], unfinished: Path) -> None:
+    write_atomically(folder / PICTURE_FILE, learning_curve_png(curve))
+    write_atomically(folder / CURVE_FILE, json.dumps(curve, indent=2, allow_nan=False) + "\n")
+    shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def describe(

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from data.files import sha256_of
 from data.snapshot import Snapshot
+from devices.processes import Processes
 from reward_training.inputs.dataset import read_images
 from reward_training.inputs.feature_cache import FeatureCache
 from reward_training.inputs.features import (
@@ -43,7 +44,8 @@ def prepare_features(
 ) -> PairFeatures:
     """Run every frozen tower once over those of its inputs that are not kept, and keep them.
 
-    A tower is frozen where no gradient reaches its weights.
+    A tower is frozen where no gradient reaches its weights. Of several processes each runs it over
+    its share, and finds the others' kept.
 
     Args:
         backbone: The towers, on the device on which they are used.
@@ -52,6 +54,16 @@ def prepare_features(
         prompts: Texts.
         kept: Folder of the features of this very backbone, as `digest_of_towers` names it.
     """
+    processes = Processes()
+    if processes.count > 1:
+        _complete(backbone, snapshot, processes.own(images), processes.own(prompts), kept)
+        processes.wait()
+    return _complete(backbone, snapshot, images, prompts, kept)
+
+
+def _complete(
+    backbone: Backbone, snapshot: Snapshot, images: list[str], prompts: list[str], kept: Path
+) -> PairFeatures:
     of_images = _image_features(backbone, snapshot, images, FeatureCache(kept / "images"))
     of_prompts = _prompt_features(backbone, prompts, FeatureCache(kept / "texts"))
     if isinstance(backbone, TwoTowers) or _is_trained(backbone.parameters()):
@@ -123,7 +135,7 @@ def _stored(
 @contextmanager
 def _progress(encode: Encode, total: int, unit: str) -> Iterator[Encode]:
     """Show how many inputs have been encoded."""
-    with tqdm(desc=f"{unit}s", total=total, unit=unit, disable=None) as bar:
+    with tqdm(desc=f"{unit}s", total=total, unit=unit, disable=Processes().hides_bars) as bar:
 
         def compute(rows: Sequence[int]) -> Float[Tensor, "rows ..."]:
             features = encode(rows)

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from data.errors import RewardError
 from data.records import Aspect
+from devices.processes import Processes
 from reward_training.combined import CombinedReward
 from reward_training.config import TrainingConfig
 from reward_training.inputs.dataset import Comparisons
@@ -34,6 +35,7 @@ class JointFitting(TrainingLoop[CombinedReward]):
     fittings: Mapping[Aspect, Fitting]
     config: TrainingConfig
     untouched: dict[str, Tensor]
+    processes: Processes
 
     @classmethod
     def begin(
@@ -58,7 +60,7 @@ class JointFitting(TrainingLoop[CombinedReward]):
             fitting = Fitting.begin(output, features, _told(Aspect(name), config), own)
             # The whole keeps the untouched weights, towers included, once.
             fittings[Aspect(name)] = replace(fitting, untouched={})
-        return cls(reward, fittings, config, reward.copy_trained_weights())
+        return cls(reward, fittings, config, reward.copy_trained_weights(), Processes())
 
     def parts(self, comparisons: Comparisons) -> list[Part]:
         """Return the outputs that some of these comparisons are about."""

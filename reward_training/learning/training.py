@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from devices.processes import Processes
 from reward_training.config import TrainingConfig
 from reward_training.heads import SimilarityHead
 from reward_training.inputs.augmentation import Views
@@ -42,6 +43,7 @@ class Fitting(TrainingLoop[LearnedReward]):
     config: TrainingConfig
     untouched: dict[str, Tensor]
     """The trained weights before any training."""
+    processes: Processes
 
     @classmethod
     def begin(
@@ -52,7 +54,8 @@ class Fitting(TrainingLoop[LearnedReward]):
         comparisons: Comparisons,
     ) -> "Fitting":
         """Start with the bar at the mean raw reward of what was compared, within its reach."""
-        fitting = cls(reward, features, config, {})
+        processes = Processes()
+        fitting = cls(reward, features, config.shared_by(processes.count), {}, processes)
         with torch.no_grad():
             reward.bar.copy_(fitting.raw_rewards(comparisons).mean())
         if config.raters == "learned":
@@ -104,14 +107,16 @@ class Fitting(TrainingLoop[LearnedReward]):
     def all_rewards(self, comparisons: Comparisons) -> Float[Tensor, "pairs 2"]:
         """Return rewards without gradients, in chunks."""
         rows = torch.arange(len(comparisons)).split(CHUNK)
-        return torch.cat([self.rewards(comparisons.take(chunk)) for chunk in rows])
+        found = self.processes.map(lambda chunk: self.rewards(comparisons.take(chunk)), rows)
+        return found.to(self.reward.bar.device)
 
     @torch.no_grad()
     def raw_rewards(self, comparisons: Comparisons) -> Float[Tensor, " pictures"]:
         """Return the raw reward of every image for its prompt, once."""
         images, prompts = comparisons.pictures()
-        chunks = zip(images.split(CHUNK), prompts.split(CHUNK), strict=True)
-        return torch.cat([self.reward.head(*self._read(i, p)) for i, p in chunks])
+        pictures = torch.stack([images, prompts], 1).split(CHUNK)
+        found = self.processes.map(lambda chunk: self.reward.head(*self._read(*chunk.T)), pictures)
+        return found.to(self.reward.bar.device)
 
     @torch.no_grad()
     def posterior(self, comparisons: Comparisons) -> Posterior:
@@ -194,10 +199,12 @@ class Fitting(TrainingLoop[LearnedReward]):
     def _update(self, batch: Comparisons, optimiser: torch.optim.Optimizer) -> float:
         optimiser.zero_grad()
         total = 0.0
-        for rows in torch.arange(len(batch)).tensor_split(self.config.num_parts):
+        parts = torch.arange(len(batch)).tensor_split(self.config.num_parts)
+        for rows in self.processes.own(parts):
             loss = self._loss_in_precision(batch.take(rows)) * (len(rows) / len(batch))
             loss.backward()
             total += loss.item()
+        self.processes.sum_gradients(self.trained.values())
         torch.nn.utils.clip_grad_norm_(self.trained.values(), GRADIENT_NORM)
         optimiser.step()
         return total

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from devices.processes import Processes
 from reward_training.config import TrainingConfig
 from reward_training.inputs.dataset import Comparisons
 from reward_training.learning.checkpoint import Checkpoint, Look, TrainingState
@@ -33,12 +34,14 @@ class TrainingLoop(ABC, Generic[RewardT]):
     config: TrainingConfig
     untouched: dict[str, Tensor]
     """The trained weights before any training."""
+    processes: Processes
+    """Those that share every update and look, and come out of them the same."""
 
     @abstractmethod
     def learn(
         self, comparisons: Comparisons, update: int, optimiser: torch.optim.Optimizer
     ) -> float:
-        """Take the update of this number and return its loss."""
+        """Take the update of this number and return what this process has of its loss."""
 
     @abstractmethod
     def all_rewards(self, comparisons: Comparisons) -> Float[Tensor, "pairs 2"]:
@@ -81,7 +84,13 @@ class TrainingLoop(ABC, Generic[RewardT]):
             state = TrainingState(average=average, is_done=num_updates == 0)
             if held_out is not None:
                 state.looks.append(self._look(held_out, state))
-        bar = tqdm(desc=title, total=num_updates, initial=state.update, unit="update", disable=None)
+        bar = tqdm(
+            desc=title,
+            total=num_updates,
+            initial=state.update,
+            unit="update",
+            disable=self.processes.hides_bars,
+        )
         while not state.is_done:
             set_learning_rate(optimiser, warm_up(state.update, self.config.num_updates))
             state.losses.append(self.learn(comparisons, state.update, optimiser))
@@ -93,7 +102,8 @@ class TrainingLoop(ABC, Generic[RewardT]):
                     state.looks.append(self._look(held_out, state))
                 state.losses.clear()
                 state.is_done = state.update == num_updates or self._is_stale(state)
-                checkpoint.save(self.reward, optimiser, state)
+                if self.processes.is_main:
+                    checkpoint.save(self.reward, optimiser, state)
         bar.close()
         self.reward.load_trained_weights(state.average)
         return state
@@ -105,8 +115,9 @@ class TrainingLoop(ABC, Generic[RewardT]):
         rewards = self.all_rewards(held_out)
         look = Look(
             update=state.update,
-            train_loss=float(np.mean(state.losses)) if state.losses else None,
-            held_out_loss=self.held_out_loss(rewards, held_out),
+            train_loss=self.processes.sum(float(np.mean(state.losses))) if state.losses else None,
+            # Training stops by it, and must do so in all processes, whatever the last bits of each.
+            held_out_loss=self.processes.from_main(lambda: self.held_out_loss(rewards, held_out)),
             margins=(rewards[:, 0] - rewards[:, 1]).cpu(),
             probability_a=self.probability_a(rewards, held_out).cpu(),
         )

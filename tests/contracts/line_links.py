@@ -15,7 +15,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 _LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?P<path>[^)#]+)#L(?P<line>\d+)\)")
-_FOLDERS = ("rl_finetune", "reward_training", "feedback_loop", "data", "emoji_world", "tests")
+_FOLDERS = (
+    "rl_finetune", "reward_training", "devices", "feedback_loop", "data", "emoji_world", "tests",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

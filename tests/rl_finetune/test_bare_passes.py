@@ -13,10 +13,10 @@ from benchmarks.iteration.passes import Passes, Seconds, needed_passes, run_bare
 from benchmarks.iteration.table import machine_of, make_table
 from data.config_file import load_yaml
 from data.records import Prompt
+from devices.processes import Processes
 from rl_finetune.config import OptimiserConfig, SamplingConfig, TuneConfig
 from rl_finetune.dpok_config import DpokConfig
 from rl_finetune.online import run_iteration
-from rl_finetune.processes import Processes
 from rl_finetune.run import PRESETS
 from rl_finetune.session import make_session
 

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 import torch
 
+from devices.processes import Processes
 from rl_finetune.advantages import PromptStatistics
 from rl_finetune.checkpoint import Checkpoints, TrainingState
 from rl_finetune.config import OptimiserConfig
 from rl_finetune.learner import make_optimiser
-from rl_finetune.processes import Processes
 from rl_finetune.stable_diffusion import StableDiffusionPolicy
 
 

@@ -1,22 +1,19 @@
 """Two processes on two CPUs, as `accelerate launch` starts them, against one on the same data."""
 
 import inspect
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+from launching import launch_two
 from safetensors.torch import load_file
 
 from data.config_file import load_yaml
-from data.errors import ConfigError
 from rl_finetune.adapter import ADAPTER_FILE
 from rl_finetune.config import TuneConfig
 from rl_finetune.metrics import DpokMetrics, MetricsFile
 from rl_finetune.online import run_iteration
-from rl_finetune.processes import Processes
 from rl_finetune.session import open_session
 from rl_finetune.train import tune
 
@@ -27,7 +24,7 @@ def redness(images, prompts):
 
 GRADIENTS = """
 import torch
-from rl_finetune.processes import Processes
+from devices.processes import Processes
 
 from this_test import find_gradients
 
@@ -70,25 +67,6 @@ def find_gradients():
     return [p.grad for p in (*session.learner.policy.adapter_parameters().values(), *value)]
 
 
-def launch_two(arguments, folder):
-    launcher = [sys.executable, "-m", "accelerate.commands.launch"]
-    launcher += ["--num_processes", "2", "--main_process_port", "0"]
-    launcher += ["--num_cpu_threads_per_process", "1", "--mixed_precision", "no"]
-    launcher += ["--num_machines", "1", "--dynamo_backend", "no"]
-    # What accelerate calls several GPUs is several processes; the environment puts them on the CPU.
-    launcher += ["--multi_gpu"]
-    done = subprocess.run(
-        [*launcher, *arguments],
-        cwd=folder,
-        env=os.environ | {"ACCELERATE_USE_CPU": "true"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done
-
-
 @pytest.mark.slow
 def test_two_processes_have_the_gradients_of_one(folder):
     (folder / "this_test.py").write_text(inspect.getsource(sys.modules[__name__]))
@@ -129,9 +107,3 @@ def test_a_supervised_run_of_two_processes_has_the_weights_of_one(folder):
     assert ours.keys() == theirs.keys()
     for name, weights in ours.items():
         torch.testing.assert_close(weights, theirs[name], rtol=1e-3, atol=1e-5)
-
-
-def test_images_that_cannot_be_shared_evenly_are_refused(monkeypatch):
-    monkeypatch.setattr(Processes, "count", 3)
-    with pytest.raises(ConfigError, match="4 images cannot be shared evenly by 3 processes"):
-        Processes().share(4, "images")

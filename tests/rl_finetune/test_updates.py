@@ -5,10 +5,10 @@ from typing import ClassVar
 import pytest
 import torch
 
+from devices.processes import Processes
 from rl_finetune.config import OptimiserConfig
 from rl_finetune.dpok_config import DpokConfig
 from rl_finetune.learner import Learner, make_optimiser, set_learning_rate
-from rl_finetune.processes import Processes
 from rl_finetune.reference import reference_predictions, rollout_kl
 from rl_finetune.rollout import collect, make_transitions
 from rl_finetune.stable_diffusion import StableDiffusionPolicy

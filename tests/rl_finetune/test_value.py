@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from devices.processes import Processes
 from rl_finetune.dpok_config import ValueConfig
-from rl_finetune.processes import Processes
 from rl_finetune.rollout import collect
 from rl_finetune.value import make_value_learner
 

@@ -101,7 +101,9 @@ def test_a_pair_of_one_image_stays_a_pair_of_one_image(make_fitting, quick_confi
             seen.append(self.rewards(batch))
             return super().loss(batch)
 
-    watching = Watches(fitting.reward, fitting.features, training, fitting.untouched)
+    watching = Watches(
+        fitting.reward, fitting.features, training, fitting.untouched, fitting.processes
+    )
     same = replace(batch, image_b=batch.image_a)
     watching.learn(same, 0, torch.optim.SGD(fitting.reward.trained_parameters().values(), lr=0.0))
     assert torch.equal(seen[0][:, 0], seen[0][:, 1])
@@ -124,7 +126,9 @@ def test_going_on_from_a_checkpoint_sees_the_same_changes(make_fitting, quick_co
             return super().learn(comparisons, update, optimiser)
 
     stopped, *_ = make_fitting("all", training)
-    broken = StopsAtFifth(stopped.reward, stopped.features, training, stopped.untouched)
+    broken = StopsAtFifth(
+        stopped.reward, stopped.features, training, stopped.untouched, stopped.processes
+    )
     with pytest.raises(KeyboardInterrupt):
         train(broken, comparisons, held_out, "part.pt")
     resumed, *_ = make_fitting("all", training)

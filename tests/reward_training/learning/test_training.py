@@ -117,7 +117,9 @@ def test_going_on_from_a_checkpoint_equals_never_stopping(make_fitting, tmp_path
             return super()._update(batch, optimiser)
 
     stopped, *_ = make_fitting()
-    broken = StopsAtFifth(stopped.reward, stopped.features, stopped.config, stopped.untouched)
+    broken = StopsAtFifth(
+        stopped.reward, stopped.features, stopped.config, stopped.untouched, stopped.processes
+    )
     object.__setattr__(broken, "count", [])
     with pytest.raises(KeyboardInterrupt):
         train(broken, comparisons, held_out, tmp_path / "part.pt")
@@ -179,7 +181,9 @@ def test_the_result_is_the_moving_average_of_the_weights(make_fitting, quick_con
             seen.append(self.reward.copy_trained_weights())
             super()._average(state)
 
-    watching = Watches(fitting.reward, fitting.features, config, fitting.untouched)
+    watching = Watches(
+        fitting.reward, fitting.features, config, fitting.untouched, fitting.processes
+    )
     train(watching, comparisons, None, tmp_path / "checkpoint.pt", num_updates=15)
     expected = seen[0]["bar"].double()
     for update, weights in enumerate(seen[1:], start=1):

@@ -1,19 +1,29 @@
-"""The processes of a run, one per device: who draws what, and what they tell each other.
+"""The processes of a run or a fit, one per device: who does what, and what they tell each other.
 
-Every process makes the same plan and takes its share of the images. Rewards are gathered, so that
-statistics and advantages are the same everywhere; gradients are summed, so that every process takes
-the same update. One process is the case in which nothing is sent.
+Every process makes the same plan and takes its share of the work. What each found is gathered, so
+that statistics and decisions are the same everywhere; gradients are summed, so that every process
+takes the same update. One process is the case in which nothing is sent.
 """
 
-from collections.abc import Iterable
-from typing import Any, cast
+import atexit
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from typing import Any, TypeVar, cast
 
 import torch
-from accelerate import Accelerator
-from accelerate.utils import gather_object, set_seed
+from accelerate import Accelerator, PartialState
+from accelerate.utils import broadcast_object_list, gather_object, set_seed
 from torch import Tensor
 
 from data.errors import ConfigError
+
+T = TypeVar("T")
+
+
+@cache
+def _leave_together() -> None:
+    """Close the connections when Python ends, or a process may abort with all its work done."""
+    atexit.register(PartialState().destroy_process_group)
 
 
 class Processes:
@@ -21,6 +31,7 @@ class Processes:
 
     def __init__(self) -> None:
         self._accelerator = Accelerator()
+        _leave_together()
 
     @property
     def device(self) -> torch.device:
@@ -42,6 +53,11 @@ class Processes:
         """This is the one that writes files and talks."""
         return self._accelerator.is_main_process
 
+    @property
+    def hides_bars(self) -> bool | None:
+        """What tqdm's `disable` is told: bars are the main process's, and for terminals only."""
+        return None if self.is_main else True
+
     def seed(self, seed: int) -> None:
         """Seed the global generators, which a user's reward may draw from, unlike in each."""
         set_seed(seed, device_specific=True)
@@ -59,6 +75,19 @@ class Processes:
         size = num // self.count
         return slice(self.index * size, (self.index + 1) * size)
 
+    def own(self, things: Sequence[T]) -> list[T]:
+        """Return this process's turns among things that are dealt out one by one."""
+        return list(things[self.index :: self.count])
+
+    def map(self, compute: Callable[[Tensor], Tensor], chunks: Sequence[Tensor]) -> Tensor:
+        """Return the rows that `compute` makes of all chunks, in order, on the CPU.
+
+        Each chunk is computed by one process.
+        """
+        found = self.gather_objects([compute(chunk).cpu() for chunk in self.own(chunks)])
+        turns = (divmod(number, self.count) for number in range(len(chunks)))
+        return torch.cat([found[process][turn] for turn, process in turns])
+
     def gather(self, rows: Tensor) -> Tensor:
         """Return all processes' rows, in their order, where these rows are."""
         if self.count == 1:
@@ -68,6 +97,10 @@ class Processes:
     def gather_objects(self, value: object) -> list[Any]:
         """Return every process's value, in their order."""
         return gather_object([value])
+
+    def from_main(self, compute: Callable[[], T]) -> T:
+        """Return what the main process computes, and it alone."""
+        return cast(T, broadcast_object_list([compute() if self.is_main else None])[0])
 
     def sum(self, value: float) -> float:
         """Return the sum of all processes' values."""
