@@ -33,6 +33,7 @@ def test_imports_run_down_the_floors():
         ("reward_training/learning/losses.py", "import rl_finetune.config"),
         ("rl_finetune/train.py", "import reward_training.config"),
         ("rl_finetune/config.py", "import emoji_world.assets"),
+        ("devices/choice.py", "import reward_training.config"),
         ("labeling_app/__init__.py", "import torch"),
         ("emoji_world/assets.py", "import feedback_loop"),
     ],
