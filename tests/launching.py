@@ -14,11 +14,10 @@ def launch_two(arguments: list[str], folder: Path) -> subprocess.CompletedProces
     launcher += ["--num_machines", "1", "--dynamo_backend", "no"]
     # What accelerate calls several GPUs is several processes; the environment puts them on the CPU.
     launcher += ["--multi_gpu"]
-    paths = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
     done = subprocess.run(
         [*launcher, *arguments],
         cwd=folder,
-        env=os.environ | {"ACCELERATE_USE_CPU": "true", "PYTHONPATH": os.pathsep.join(paths)},
+        env=os.environ | {"ACCELERATE_USE_CPU": "true"},
         capture_output=True,
         text=True,
         check=False,

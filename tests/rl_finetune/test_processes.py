@@ -4,6 +4,7 @@ import inspect
 import sys
 from pathlib import Path
 
+import launching
 import pytest
 import torch
 from launching import launch_two
@@ -69,7 +70,8 @@ def find_gradients():
 
 @pytest.mark.slow
 def test_two_processes_have_the_gradients_of_one(folder):
-    (folder / "this_test.py").write_text(inspect.getsource(sys.modules[__name__]))
+    for name, module in (("this_test", sys.modules[__name__]), ("launching", launching)):
+        (folder / f"{name}.py").write_text(inspect.getsource(module))
     launch_two(["gradients.py"], folder)
     for one, two in zip(find_gradients(), torch.load("two.pt"), strict=True):
         torch.testing.assert_close(two, one, rtol=1e-4, atol=1e-6)
