@@ -48,19 +48,19 @@ def _say_reward_model(about: dict[str, Any]) -> None:
         say(
             f"its output {name} orders {percent(choices['held_out_accuracy'])} of "
             f"{choices['held_out_pairs']} held-out pairs as raters did; "
-            f"untouched {about['control']} {percent(choices['clip_accuracy'])}"
+            f"untouched {about['control']} {percent(choices['control_accuracy'])}"
         )
     if about["held_out_accuracy"] is None:
         return
     whose = "as the judge does" if about["measured_by"] == "judge" else "as raters did"
     say(
         f"the reward orders {percent(about['held_out_accuracy'])} of {about['held_out_pairs']} "
-        f"held-out pairs {whose}; untouched {about['control']} {percent(about['clip_accuracy'])}"
+        f"held-out pairs {whose}; untouched {about['control']} {percent(about['control_accuracy'])}"
     )
     if about["unseen"]:
         say(
             f"  on unseen prompts {percent(about['unseen']['held_out_accuracy'])}; "
-            f"untouched {about['control']} {percent(about['unseen']['clip_accuracy'])}"
+            f"untouched {about['control']} {percent(about['unseen']['control_accuracy'])}"
         )
 
 

@@ -60,7 +60,7 @@ def measure_outputs(
     learned_from: Comparisons,
     selection: Selection,
     *,
-    clip_margin: Float[Tensor, " held_out"],
+    control_margin: Float[Tensor, " held_out"],
     seed: int,
 ) -> dict[str, Any]:
     """Measure every output on the held-out comparisons that are about it, and set its temperature.
@@ -70,11 +70,11 @@ def measure_outputs(
         comparisons: All of them.
         learned_from: Those that the saved weights were learned from.
         selection: What was held out, and what the fits said of it.
-        clip_margin: Margins of the untouched backbone, of what was held out.
+        control_margin: Margins of the untouched backbone, of what was held out.
         seed: Decides the intervals' resamples.
     """
     parts = fitting.parts(selection.held_out)
-    found = {part.name: _measure_part(part, selection, clip_margin, seed) for part in parts}
+    found = {part.name: _measure_part(part, selection, control_margin, seed) for part in parts}
     if isinstance(fitting, Fitting):
         (alone,) = found.values()
         return alone
@@ -89,13 +89,13 @@ def measure_outputs(
 
 
 def _measure_part(
-    part: Part, selection: Selection, clip_margin: Float[Tensor, " held_out"], seed: int
+    part: Part, selection: Selection, control_margin: Float[Tensor, " held_out"], seed: int
 ) -> dict[str, Any]:
     rows, reward = part.rows, part.fitting.reward
     found = measure(
         selection.held_out.take(rows),
         margin=selection.margins[rows],
-        clip_margin=clip_margin[rows],
+        control_margin=control_margin[rows],
         probability_a=selection.probability_a[rows],
         fold=selection.fold[rows],
         generator=np.random.default_rng([seed, _BOOTSTRAP_STREAM]),

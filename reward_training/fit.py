@@ -60,7 +60,7 @@ def _output_lines(measured: dict[str, Any], control: str) -> list[str]:
     pairs = f"{measured['held_out_pairs']} held-out pairs of {measured['held_out_prompts']} prompts"
     accuracy = (
         f"accuracy on {pairs}: {share_words(measured, 'held_out_accuracy')}; "
-        f"untouched {control}: {share_words(measured, 'clip_accuracy')}"
+        f"untouched {control}: {share_words(measured, 'control_accuracy')}"
     )
     return [accuracy, *trust_lines(measured)]
 

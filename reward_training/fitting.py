@@ -129,8 +129,8 @@ def _fit(
     folds = folds if training.cross_validate else folds[:1]
     fitting = prepare_fitting(config, snapshot, comparisons)
     _require_measurable(fitting, comparisons, folds)
-    of_clip = fitting.all_rewards(comparisons)
-    clip_margins = of_clip[:, 0] - of_clip[:, 1]
+    of_control = fitting.all_rewards(comparisons)
+    control_margins = of_control[:, 0] - of_control[:, 1]
     looks = [
         fitting.train(
             comparisons.take(fold.train),
@@ -161,7 +161,7 @@ def _fit(
         comparisons,
         learned_from,
         selection,
-        clip_margin=clip_margins[torch.cat([fold.held_out for fold in folds])],
+        control_margin=control_margins[torch.cat([fold.held_out for fold in folds])],
         seed=training.seed,
     )
     return fitting.reward, described | measured

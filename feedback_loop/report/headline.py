@@ -82,7 +82,7 @@ def _reward_model(about: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 def _accuracy(what: str, measured: dict[str, Any], control: str) -> tuple[str, str, str]:
     beside = (
-        f"untouched {control} {percent(measured['clip_accuracy'])}, "
+        f"untouched {control} {percent(measured['control_accuracy'])}, "
         f"on {measured['held_out_pairs']} held-out pairs"
     )
     return what, percent(measured["held_out_accuracy"]), beside

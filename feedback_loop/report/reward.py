@@ -43,7 +43,7 @@ def reward_section(found: Findings) -> str:
         groups,
         [
             _accuracies("learned from comparisons", ACCENT, "held_out_accuracy", rows),
-            _accuracies(f"untouched {about['control']}", CONTROL, "clip_accuracy", rows),
+            _accuracies(f"untouched {about['control']}", CONTROL, "control_accuracy", rows),
             _accuracies("another rater", INK, "of_another", rows),
         ],
     )

@@ -25,8 +25,8 @@ _OF_CHOICES = (
     "held_out_pairs",
     "held_out_accuracy",
     "held_out_accuracy_interval",
-    "clip_accuracy",
-    "clip_accuracy_interval",
+    "control_accuracy",
+    "control_accuracy_interval",
 )
 
 
@@ -105,7 +105,7 @@ def _reward_model(loop: Loop, model: RewardModel | None, base: Images) -> dict[s
     what else it said of itself. Where there are several outputs, each has these below `outputs`.
     """
     if model is None:
-        return {"held_out_accuracy": None, "held_out_pairs": 0, "clip_accuracy": None}
+        return {"held_out_accuracy": None, "held_out_pairs": 0, "control_accuracy": None}
     trust = read_trust(loop.workspace, model)
     outputs = {
         name: {"choices": {key: of[key] for key in _OF_CHOICES}, "trust": trust[name]}
@@ -122,7 +122,7 @@ def _reward_model(loop: Loop, model: RewardModel | None, base: Images) -> dict[s
         name: {"weight": model.metrics["outputs"][name]["weight"]} | of
         for name, of in outputs.items()
     }
-    nothing = {"held_out_accuracy": None, "held_out_pairs": 0, "clip_accuracy": None}
+    nothing = {"held_out_accuracy": None, "held_out_pairs": 0, "control_accuracy": None}
     return about | (seen or nothing) | {"unseen": unseen, "trust": trust[""], "outputs": of_several}
 
 
@@ -133,7 +133,7 @@ def _accuracy(images: Images) -> dict[str, Any] | None:
     return {
         "held_out_pairs": found.num_pairs,
         **_named("held_out_accuracy", found.reward),
-        **_named("clip_accuracy", found.clip),
+        **_named("control_accuracy", found.clip),
         **_named("accuracy_gain", found.gain),
     }
 

@@ -67,7 +67,7 @@ def measure(
     held_out: Comparisons,
     *,
     margin: Float[Tensor, " pairs"],
-    clip_margin: Float[Tensor, " pairs"],
+    control_margin: Float[Tensor, " pairs"],
     probability_a: Float[Tensor, " pairs"],
     fold: Int[Tensor, " pairs"],
     generator: np.random.Generator,
@@ -81,16 +81,18 @@ def measure(
     would tell, only those that chance chose are measured on.
     """
     rows = measured_rows(held_out)
-    held_out, margin, clip_margin = held_out.take(rows), margin[rows], clip_margin[rows]
+    held_out, margin, control_margin = held_out.take(rows), margin[rows], control_margin[rows]
     probability_a, fold = probability_a[rows], fold[rows]
     outcome, prompt = held_out.outcome.clamp_max(TIE).numpy(), held_out.prompt.numpy()
     decided = outcome != TIE
-    margins, clip_margins = _numpy(margin), _numpy(clip_margin)
+    margins, control_margins = _numpy(margin), _numpy(control_margin)
     choices = held_out.take(torch.from_numpy(np.flatnonzero(decided)))
     right = hits(margins, outcome)[decided]
-    clip_right = hits(clip_margins, outcome)[decided]
+    control_right = hits(control_margins, outcome)[decided]
     tie_aware = tie_aware_hits(margins, outcome, tie_threshold(margins, outcome))
-    clip_tie_aware = tie_aware_hits(clip_margins, outcome, tie_threshold(clip_margins, outcome))
+    control_tie_aware = tie_aware_hits(
+        control_margins, outcome, tie_threshold(control_margins, outcome)
+    )
 
     def estimate(name: str, values: Margins, of: Outcomes) -> dict[str, Any]:
         return _named(name, clustered_estimate(values, of, generator))
@@ -100,10 +102,10 @@ def measure(
         "held_out_ties": int((~decided).sum()),
         "held_out_prompts": len(np.unique(prompt)),
         **estimate("held_out_accuracy", right, prompt[decided]),
-        **estimate("clip_accuracy", clip_right, prompt[decided]),
-        **estimate("accuracy_gain", right - clip_right, prompt[decided]),
+        **estimate("control_accuracy", control_right, prompt[decided]),
+        **estimate("accuracy_gain", right - control_right, prompt[decided]),
         **estimate("held_out_tie_aware_accuracy", tie_aware, prompt),
-        **estimate("clip_tie_aware_accuracy", clip_tie_aware, prompt),
+        **estimate("control_tie_aware_accuracy", control_tie_aware, prompt),
         "ceiling": ceilings(choices, right, generator),
         "held_out_by": break_down(choices, right, margins[decided], generator),
         "calibration": calibrate(

@@ -42,8 +42,8 @@ FITTED = {
     "held_out_pairs": 9,
     "held_out_accuracy": 0.8,
     "held_out_accuracy_interval": [0.7, 0.9],
-    "clip_accuracy": 0.6,
-    "clip_accuracy_interval": None,
+    "control_accuracy": 0.6,
+    "control_accuracy_interval": None,
 }
 
 
@@ -266,7 +266,7 @@ def test_the_summary_has_the_promised_keys(finished):
     assert summary["comparisons"]["person"] == 0
     assert summary["comparisons"]["simulated"] == 1
     about = summary["reward_model"]
-    assert {"held_out_accuracy", "held_out_pairs", "clip_accuracy"} <= set(about)
+    assert {"held_out_accuracy", "held_out_pairs", "control_accuracy"} <= set(about)
     assert about["held_out_accuracy"] == 1, "the planted reward is the truth"
     assert about["choices"]["held_out_accuracy"] == 0.8
     assert [policy["name"] for policy in summary["policies"]] == ["base", "round-1", "round-2"]

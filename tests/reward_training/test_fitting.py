@@ -18,7 +18,7 @@ from reward_training.trust.metrics import choice_notes, measured_rows
 def test_a_planted_preference_is_learned_from_random_weights(thorough_config, snapshot, tmp_path):
     result = fit(thorough_config, snapshot, out=tmp_path / "reward")
     assert result.metrics["held_out_accuracy"] >= 0.9
-    assert result.metrics["held_out_accuracy"] > result.metrics["clip_accuracy"]
+    assert result.metrics["held_out_accuracy"] > result.metrics["control_accuracy"]
     low, high = result.metrics["held_out_accuracy_interval"]
     assert low <= result.metrics["held_out_accuracy"] <= high
     reward = reward_training.load(result.path)

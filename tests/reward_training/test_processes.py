@@ -62,7 +62,7 @@ def test_a_fit_of_two_processes_is_that_of_one_and_written_once(
     for name, weights in ours.items():
         torch.testing.assert_close(weights, theirs[name], rtol=1e-2, atol=1e-4)
     metrics = json.loads((workspace.rewards / "mine" / "metrics.json").read_bytes())
-    for name in ("held_out_accuracy", "clip_accuracy", "held_out_log_loss"):
+    for name in ("held_out_accuracy", "control_accuracy", "held_out_log_loss"):
         assert metrics[name] == pytest.approx(alone.metrics[name], abs=1e-3)
     assert not list(workspace.rewards.glob(".*")), "nothing half-done is left"
 

@@ -118,7 +118,7 @@ def test_both_are_fitted_measured_saved_and_opened(thorough_config, both, tmp_pa
     for name, measured in result.metrics["outputs"].items():
         assert measured["comparisons"]["total"] == 200
         assert measured["held_out_accuracy"] >= 0.8, name
-        assert {"calibration", "ceiling", "held_out_by", "clip_accuracy"} <= set(measured)
+        assert {"calibration", "ceiling", "held_out_by", "control_accuracy"} <= set(measured)
         assert (result.path / f"reliability-{name}.png").is_file()
     assert "held_out_accuracy" not in result.metrics
     assert "rater" not in str(result.metrics_on_record["outputs"]["quality"]["held_out_by"])
