@@ -30,6 +30,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 ALGORITHM = (ROOT / "docs/algorithm.md").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)#]+)")
+ANCHORED = re.compile(r"\]\(((?!https?:)[^)#\s]*)#([^)]+)\)")
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
@@ -37,6 +38,21 @@ def test_links_within_the_project_lead_somewhere(document):
     for target in LINK.findall(document.read_text(encoding="utf-8")):
         if not target.startswith(("http://", "https://")):
             assert (document.parent / target).exists(), f"{document.name} links to {target}"
+
+
+def anchors(document):
+    """Name a document's headings as GitHub does in links to them."""
+    headings = re.findall(r"^#+ +(.*)$", document.read_text(encoding="utf-8"), re.MULTILINE)
+    texts = [re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading) for heading in headings]
+    return {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in texts}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_to_headings_lead_to_one(document):
+    for path, anchor in ANCHORED.findall(document.read_text(encoding="utf-8")):
+        target = document.parent / path if path else document
+        if target.suffix == ".md":
+            assert anchor in anchors(target), f"{document.name} links to {path}#{anchor}"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
