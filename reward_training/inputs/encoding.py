@@ -56,7 +56,9 @@ def prepare_features(
     """
     processes = Processes()
     if processes.count > 1:
-        _complete(backbone, snapshot, processes.own(images), processes.own(prompts), kept)
+        # Tokenizers do not take an empty list, as which the turns at a single prompt may come.
+        turns = processes.own(images) or images, processes.own(prompts) or prompts
+        _complete(backbone, snapshot, *turns, kept)
         processes.wait()
     return _complete(backbone, snapshot, images, prompts, kept)
 
