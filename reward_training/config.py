@@ -16,6 +16,9 @@ Precision = Literal["fp32", "bf16"]
 PromptWeight = Literal["comparisons", "equal"]
 AspectChoice = Literal["auto", "overall", "alignment", "quality", "both"]
 
+CLIP_SIMILARITY = "CLIP similarity"
+"""What two towers are as a reward as long as nothing was trained."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelConfig:

@@ -14,6 +14,7 @@ from feedback_loop.report.curves import read_curves
 from feedback_loop.report.measured_trust import read_trust
 from feedback_loop.stages import seconds_by_stage
 from feedback_loop.statistics import estimate, gain, order_accuracy
+from reward_training.config import CLIP_SIMILARITY
 from reward_training.trust.evaluate import Estimate
 from reward_training.trust.words import control_words, outputs_of
 
@@ -103,9 +104,17 @@ def _reward_model(loop: Loop, model: RewardModel | None, base: Images) -> dict[s
     By the judge where there is one, on pairs of the base's measured images, of which no fit has
     seen any; `choices` holds what the fit measured on raters' choices that it left out, and `trust`
     what else it said of itself. Where there are several outputs, each has these below `outputs`.
+    `clip_accuracy` is the control's, where that is CLIP similarity.
     """
+    about = _accuracy_of_model(loop, model, base)
+    of_clip = about.get("control") == CLIP_SIMILARITY
+    return about | {"clip_accuracy": about["control_accuracy"] if of_clip else None}
+
+
+def _accuracy_of_model(loop: Loop, model: RewardModel | None, base: Images) -> dict[str, Any]:
+    nothing = {"held_out_accuracy": None, "held_out_pairs": 0, "control_accuracy": None}
     if model is None:
-        return {"held_out_accuracy": None, "held_out_pairs": 0, "control_accuracy": None}
+        return nothing
     trust = read_trust(loop.workspace, model)
     outputs = {
         name: {"choices": {key: of[key] for key in _OF_CHOICES}, "trust": trust[name]}
@@ -122,7 +131,6 @@ def _reward_model(loop: Loop, model: RewardModel | None, base: Images) -> dict[s
         name: {"weight": model.metrics["outputs"][name]["weight"]} | of
         for name, of in outputs.items()
     }
-    nothing = {"held_out_accuracy": None, "held_out_pairs": 0, "control_accuracy": None}
     return about | (seen or nothing) | {"unseen": unseen, "trust": trust[""], "outputs": of_several}
 
 

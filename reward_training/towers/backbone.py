@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
-from reward_training.config import HeadKind
+from reward_training.config import CLIP_SIMILARITY, HeadKind
 from reward_training.heads import Head, make_head
 from reward_training.towers.preprocessing import Preprocessing
 
@@ -27,7 +27,7 @@ HeadInputs = tuple[Float[Tensor, "pairs first"], Float[Tensor, "pairs second"]]
 class Backbone(nn.Module, ABC):
     """What sees images and reads texts, with the preprocessing and the tokenizer it needs."""
 
-    control: str = "CLIP similarity"
+    control: str = CLIP_SIMILARITY
     """What the reward is as long as nothing was trained."""
     preprocess: Preprocessing
 

@@ -6,19 +6,30 @@ Metrics of fits that were made before these were measured lack them; of those no
 from collections.abc import Sequence
 from typing import Any
 
+from reward_training.config import CLIP_SIMILARITY
+
 _WEAKEST = 3
 _KINDS = {"person": "human ceiling", "simulated": "ceiling of simulated raters"}
 
 
 def outputs_of(about: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Return what is said of each output by its name; of the only one without a name."""
-    return about.get("outputs") or {"": about}
+    outputs = about.get("outputs") or {"": about}
+    return {name: _renamed(of) for name, of in outputs.items()}
+
+
+def _renamed(of: dict[str, Any]) -> dict[str, Any]:
+    """Return metrics under today's names: the control was called clip before it could be a BLIP."""
+    return {
+        f"control_{name.removeprefix('clip_')}" if name.startswith("clip_") else name: value
+        for name, value in of.items()
+    }
 
 
 def control_words(metrics: dict[str, Any]) -> str:
     """Name the untouched backbone's own reward, which accuracy is measured beside."""
     # Folders written before there were others have CLIP's.
-    return metrics.get("control", "CLIP similarity")
+    return metrics.get("control", CLIP_SIMILARITY)
 
 
 def combination_words(outputs: dict[str, dict[str, Any]]) -> str:

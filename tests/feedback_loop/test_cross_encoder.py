@@ -40,6 +40,8 @@ def test_a_round_of_the_emoji_world_is_fitted_and_tuned_on_image_reward(tmp_path
     assert loop.store.reward_model("round-1").metrics["control"] == "ImageReward"
     summary = json.loads((loop.workspace.report / "summary.json").read_text())
     assert [policy["name"] for policy in summary["policies"]] == ["base", "round-1"]
+    assert summary["reward_model"]["control_accuracy"] is not None
+    assert summary["reward_model"]["clip_accuracy"] is None
     lines = (loop.workspace.report / "measurements.jsonl").read_text().splitlines()
     measured = [json.loads(line) for line in lines]
     for name in ("reward", "clip", "distance"):

@@ -62,7 +62,8 @@ def test_the_summary_has_the_promised_keys(finished):
     assert summary["comparisons"]["person"] == 0
     assert summary["comparisons"]["simulated"] == 1
     about = summary["reward_model"]
-    assert {"held_out_accuracy", "held_out_pairs", "control_accuracy"} <= set(about)
+    assert {"held_out_accuracy", "held_out_pairs", "clip_accuracy"} <= set(about)
+    assert about["clip_accuracy"] == about["control_accuracy"], "the control is CLIP here"
     assert about["held_out_accuracy"] == 1, "the planted reward is the truth"
     assert about["choices"]["held_out_accuracy"] == 0.8
     assert [policy["name"] for policy in summary["policies"]] == ["base", "round-1", "round-2"]
@@ -152,6 +153,16 @@ def test_both_outputs_of_a_reward_are_shown(finished, capsys, truth):
     assert "round-3 (alignment 80 % of 9 and quality 71 % of 9 held-out choices)" in (
         capsys.readouterr().out
     )
+
+
+def test_a_fit_that_called_its_control_clip_is_reported_as_any_other(finished):
+    earlier = {name.replace("control_", "clip_"): value for name, value in FITTED.items()}
+    model = finished.store.reward_models()[-1]
+    finished.store.add_reward_model(replace(model, name="round-3", metrics=earlier, round=3))
+    build_report(finished)
+    about = json.loads((finished.workspace.report / "summary.json").read_text())["reward_model"]
+    assert about["choices"]["control_accuracy"] == FITTED["control_accuracy"]
+    say_outcome(finished)
 
 
 def test_the_same_measurements_give_the_same_page(finished):
