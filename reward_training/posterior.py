@@ -34,15 +34,7 @@ class Posterior:
 
     def deviation(self, features: Float[Tensor, "batch width"]) -> Float[Tensor, " batch"]:
         """Return the standard deviation of rewards, in the units of the raw reward."""
-        return self._root(features - self.centre)
-
-    def margin_deviation(
-        self, features_a: Float[Tensor, "batch width"], features_b: Float[Tensor, "batch width"]
-    ) -> Float[Tensor, " batch"]:
-        """Return the standard deviation of r_a - r_b."""
-        return self._root(features_a - features_b)
-
-    def _root(self, directions: Float[Tensor, "batch width"]) -> Float[Tensor, " batch"]:
+        directions = features - self.centre
         variance = torch.einsum("bi,ij,bj->b", directions, self.covariance, directions)
         return variance.clamp_min(0).sqrt()
 

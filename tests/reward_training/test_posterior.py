@@ -78,8 +78,7 @@ def test_chunks_are_one_whole_and_more_comparisons_leave_less_open():
     torch.testing.assert_close(fit_posterior(parts, **told).covariance, whole.covariance)
     twice = fit_posterior([(features, rewards, 2 * weight)], **told)
     assert (twice.deviation(features[:, 0]) < whole.deviation(features[:, 0])).all()
-    same = whole.margin_deviation(features[:, 0], features[:, 0])
-    assert torch.equal(same, torch.zeros(len(features)))
+    assert whole.deviation(whole.centre[None]) == 0
 
 
 @pytest.mark.parametrize("width", [5, 40])
@@ -90,8 +89,8 @@ def test_a_sampled_posterior_has_the_deviation_that_is_said(width):
     )
     normal = torch.distributions.MultivariateNormal(torch.zeros(width), found.covariance)
     torch.manual_seed(0)
-    drawn = normal.sample((20_000,)) @ (features[:, 0] - features[:, 1]).T
-    said = found.margin_deviation(features[:, 0], features[:, 1])
+    drawn = normal.sample((20_000,)) @ (features[:, 0] - found.centre).T
+    said = found.deviation(features[:, 0])
     torch.testing.assert_close(drawn.std(0), said, rtol=0.03, atol=0)
 
 
@@ -134,5 +133,6 @@ def test_the_prior_expects_margins_as_large_as_they_are():
     found = fit_posterior(
         [(features, rewards, torch.zeros(1))], tie_logit=ZERO, bar=ZERO, ties="none"
     )
-    said = found.margin_deviation(features[:, 0], features[:, 1])
+    margin = features[:, 0] - features[:, 1]
+    said = found.deviation(found.centre + margin)
     assert said.item() == pytest.approx(math.fabs(float(rewards[0, 0] - rewards[0, 1])), rel=1e-4)
