@@ -16,7 +16,7 @@ from reward_training.inputs.dataset import Comparisons
 from reward_training.inputs.split import split_notes
 from reward_training.learning.joint_training import JointFitting
 from reward_training.learning.selection import Selection
-from reward_training.learning.training import Fitting, Part
+from reward_training.learning.training import Fitting, TrainedOutput
 from reward_training.trust.calibration import Calibration
 from reward_training.trust.metrics import choice_notes, count_comparisons, measure
 
@@ -33,9 +33,9 @@ def describe(
 ) -> dict[str, Any]:
     """Say what was fitted on what, and how it went."""
     notes = []
-    for part in fitting.parts(selection.held_out):
-        about = f"{part.name}: " if part.name else ""
-        held_out, own = selection.held_out.take(part.rows), _own(part, comparisons)
+    for output in fitting.outputs(selection.held_out):
+        about = f"{output.name}: " if output.name else ""
+        held_out, own = selection.held_out.take(output.rows), _own(output, comparisons)
         said = split_notes(own, held_out) + choice_notes(held_out)
         notes += [about + note for note in said]
     control = fitting.reward.backbone.control
@@ -73,25 +73,32 @@ def measure_outputs(
         control_margin: Margins of the untouched backbone, of what was held out.
         seed: Decides the intervals' resamples.
     """
-    parts = fitting.parts(selection.held_out)
-    found = {part.name: _measure_part(part, selection, control_margin, seed) for part in parts}
+    outputs = fitting.outputs(selection.held_out)
+    found = {
+        output.name: _measure_output(output, selection, control_margin, seed) for output in outputs
+    }
     if isinstance(fitting, Fitting):
         (alone,) = found.values()
         return alone
     about = {
-        part.name: {
-            "weight": fitting.reward.weights[part.name],
-            **_counts(*(_own(part, of) for of in (comparisons, selection.held_out, learned_from))),
+        output.name: {
+            "weight": fitting.reward.weights[output.name],
+            **_counts(
+                *(_own(output, of) for of in (comparisons, selection.held_out, learned_from))
+            ),
         }
-        for part in parts
+        for output in outputs
     }
     return {"outputs": {name: about[name] | of for name, of in found.items()}}
 
 
-def _measure_part(
-    part: Part, selection: Selection, control_margin: Float[Tensor, " held_out"], seed: int
+def _measure_output(
+    output: TrainedOutput,
+    selection: Selection,
+    control_margin: Float[Tensor, " held_out"],
+    seed: int,
 ) -> dict[str, Any]:
-    rows, reward = part.rows, part.fitting.reward
+    rows, reward = output.rows, output.fitting.reward
     found = measure(
         selection.held_out.take(rows),
         margin=selection.margins[rows],
@@ -106,9 +113,13 @@ def _measure_part(
     return found if reliability is None else {"reliability": reliability.by_name()} | found
 
 
-def _own(part: Part, comparisons: Comparisons) -> Comparisons:
-    """Return the comparisons that are about the part's output."""
-    return comparisons.take(comparisons.rows_about(Aspect(part.name))) if part.name else comparisons
+def _own(output: TrainedOutput, comparisons: Comparisons) -> Comparisons:
+    """Return the comparisons that are about the output."""
+    return (
+        comparisons.take(comparisons.rows_about(Aspect(output.name)))
+        if output.name
+        else comparisons
+    )
 
 
 def _counts(

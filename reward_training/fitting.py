@@ -150,10 +150,10 @@ def _fit(
         checkpoint=Checkpoint(unfinished / "final.pt", key),
         title="final fit",
     )
-    for part in fitting.parts(learned_from):
-        own, output = learned_from.take(part.rows), part.fitting.reward
-        output.fit_standardisation(part.fitting.raw_rewards(own))
-        output.posterior = part.fitting.posterior(own)
+    for output in fitting.outputs(learned_from):
+        own, reward = learned_from.take(output.rows), output.fitting.reward
+        reward.fit_standardisation(output.fitting.raw_rewards(own))
+        reward.posterior = output.fitting.posterior(own)
     merge_adapters(fitting.reward.backbone)
     described = describe(config, fitting, comparisons, learned_from, selection)
     measured = measure_outputs(
@@ -173,14 +173,14 @@ def _require_measurable(
     """Refuse folds in which an output has nothing to be measured on, as a single one may be."""
     held_out = comparisons.take(torch.cat([fold.held_out for fold in folds]))
     decided = {
-        part.name
-        for part in fitting.parts(held_out)
-        if set(held_out.outcome[part.rows].tolist()) & set(DECIDED)
+        output.name
+        for output in fitting.outputs(held_out)
+        if set(held_out.outcome[output.rows].tolist()) & set(DECIDED)
     }
-    for part in fitting.parts(comparisons):
-        if part.name not in decided:
+    for output in fitting.outputs(comparisons):
+        if output.name not in decided:
             raise RewardError(
-                f"expected a decided comparison on {part.name} among those held out, got none; "
+                f"expected a decided comparison on {output.name} among those held out, got none; "
                 "hold every prompt out once (training.cross_validate) or compare more pairs"
             )
 

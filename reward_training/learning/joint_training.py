@@ -23,7 +23,7 @@ from reward_training.combined import CombinedReward
 from reward_training.config import TrainingConfig
 from reward_training.inputs.dataset import Comparisons
 from reward_training.inputs.features import PairFeatures
-from reward_training.learning.training import Fitting, Part
+from reward_training.learning.training import Fitting, TrainedOutput
 from reward_training.learning.training_loop import TrainingLoop
 
 
@@ -62,30 +62,30 @@ class JointFitting(TrainingLoop[CombinedReward]):
             fittings[Aspect(name)] = replace(fitting, untouched={})
         return cls(reward, fittings, config, reward.copy_trained_weights(), Processes())
 
-    def parts(self, comparisons: Comparisons) -> list[Part]:
+    def outputs(self, comparisons: Comparisons) -> list[TrainedOutput]:
         """Return the outputs that some of these comparisons are about."""
         found = [
-            Part(aspect.value, fitting, comparisons.rows_about(aspect))
+            TrainedOutput(aspect.value, fitting, comparisons.rows_about(aspect))
             for aspect, fitting in self.fittings.items()
         ]
-        return [part for part in found if len(part.rows)]
+        return [output for output in found if len(output.rows)]
 
     def learn(
         self, comparisons: Comparisons, update: int, optimiser: torch.optim.Optimizer
     ) -> float:
         """Take a step for each output and return the mean of their losses."""
         losses = [
-            part.fitting.learn(comparisons.take(part.rows), update, optimiser)
-            for part in self.parts(comparisons)
+            output.fitting.learn(comparisons.take(output.rows), update, optimiser)
+            for output in self.outputs(comparisons)
         ]
         return sum(losses) / len(losses)
 
     def all_rewards(self, comparisons: Comparisons) -> Float[Tensor, "pairs 2"]:
         """Return the raw rewards by the output that each comparison is about."""
         rewards = torch.empty(len(comparisons), 2, device=self.reward.backbone.device)
-        for part in self.parts(comparisons):
-            own = part.fitting.all_rewards(comparisons.take(part.rows))
-            rewards[part.rows.to(rewards.device)] = own
+        for output in self.outputs(comparisons):
+            own = output.fitting.all_rewards(comparisons.take(output.rows))
+            rewards[output.rows.to(rewards.device)] = own
         return rewards
 
     def probability_a(
@@ -93,19 +93,19 @@ class JointFitting(TrainingLoop[CombinedReward]):
     ) -> Float[Tensor, " pairs"]:
         """Return the probabilities by the output that each comparison is about."""
         probabilities = torch.empty(len(comparisons), device=rewards.device)
-        for part in self.parts(comparisons):
-            rows = part.rows.to(rewards.device)
-            probabilities[rows] = part.fitting.reward.probability_a(rewards[rows])
+        for output in self.outputs(comparisons):
+            rows = output.rows.to(rewards.device)
+            probabilities[rows] = output.fitting.reward.probability_a(rewards[rows])
         return probabilities
 
     def held_out_loss(self, rewards: Float[Tensor, "pairs 2"], comparisons: Comparisons) -> float:
         """Return the mean over all comparisons of the outputs' losses."""
         return sum(
-            part.fitting.held_out_loss(
-                rewards[part.rows.to(rewards.device)], comparisons.take(part.rows)
+            output.fitting.held_out_loss(
+                rewards[output.rows.to(rewards.device)], comparisons.take(output.rows)
             )
-            * (len(part.rows) / len(comparisons))
-            for part in self.parts(comparisons)
+            * (len(output.rows) / len(comparisons))
+            for output in self.outputs(comparisons)
         )
 
 

@@ -62,9 +62,9 @@ class Fitting(TrainingLoop[LearnedReward]):
             reward.reliability = Reliability(comparisons).to(reward.bar.device)
         return replace(fitting, untouched=reward.copy_trained_weights())
 
-    def parts(self, comparisons: Comparisons) -> list["Part"]:
+    def outputs(self, comparisons: Comparisons) -> list["TrainedOutput"]:
         """Return itself with all comparisons: there is one output."""
-        return [Part("", self, torch.arange(len(comparisons)))]
+        return [TrainedOutput("", self, torch.arange(len(comparisons)))]
 
     def learn(
         self, comparisons: Comparisons, update: int, optimiser: torch.optim.Optimizer
@@ -216,7 +216,7 @@ class Fitting(TrainingLoop[LearnedReward]):
 
 
 @dataclass(frozen=True)
-class Part:
+class TrainedOutput:
     """An output in training and the comparisons that are about it."""
 
     name: str
