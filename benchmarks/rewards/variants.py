@@ -55,8 +55,8 @@ def fit_variant(loop: Loop, name: str) -> LearnedReward:
     comparisons = Comparisons.from_snapshot(snapshot, Aspect.OVERALL)
     if name == UNCOMPARED:
         comparisons = replace(comparisons, outcome=torch.full_like(comparisons.outcome, TIE))
-    (part,) = prepare_fitting(config, snapshot, comparisons).parts(comparisons)
-    fitting = part.fitting
+    (output,) = prepare_fitting(config, snapshot, comparisons).outputs(comparisons)
+    fitting = output.fitting
     with TemporaryDirectory() as folder:
         fitting.train(
             comparisons,
