@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-from benchmarks.paper.records import Record, final, smoothed
+from benchmarks.paper.records import AVERAGED_IMAGES, Record, final, smoothed
 from data.files import write_atomically
 
 Records = Mapping[str, Sequence[Record]]
@@ -36,8 +36,6 @@ _PRESETS = {
     "parity-rate": "#c2410c",
 }
 _SAID = {"dpok-long": "default (dpok-long)"}
-_IMAGES = 384
-"""Images over whose iterations a curve is averaged."""
 
 
 def draw_frontier(records: Records, path: Path) -> None:
@@ -82,7 +80,7 @@ def _trace(axis: Axes, record: Record, x: str, y: str, colour: str) -> None:
     curve = record["curve"]
     images = np.diff(curve["num_images"], prepend=0)
     # A supervised run draws its images beforehand; what it is watched by has an iteration each.
-    window = max(1, round(_IMAGES / images.max())) if images[-1] else 3
+    window = max(1, round(AVERAGED_IMAGES / images.max())) if images[-1] else 3
     across = curve[x] if x == "num_images" else smoothed(curve[x], window)
     axis.plot(across, smoothed(curve[y], window), color=colour, lw=1.2, alpha=0.55)
 

@@ -14,6 +14,9 @@ from rl_finetune.config import TuneConfig
 
 Record = dict[str, Any]
 
+AVERAGED_IMAGES = 384
+"""Images over whose iterations a curve is averaged."""
+
 
 def record_of(experiment: Experiment, *, seed: int, run: Path, config: TuneConfig) -> Record:
     """Return what a finished run was told and how it went; rewards still go by their places."""
@@ -98,3 +101,17 @@ def smoothed(values: Sequence[float], window: int) -> list[float]:
         sum(part) / len(part)
         for part in (values[max(0, n + 1 - window) : n + 1] for n in range(len(values)))
     ]
+
+
+def images_until(record: Record, alignment: float) -> int | None:
+    """Return how many images a DPOK run drew until the last 384 of them were that well aligned."""
+    curve = record["curve"]
+    shares = smoothed(curve["alignment"], AVERAGED_IMAGES // record["images_per_iteration"])
+    return next(
+        (
+            images
+            for images, share in zip(curve["num_images"], shares, strict=True)
+            if images >= AVERAGED_IMAGES and share >= alignment
+        ),
+        None,
+    )

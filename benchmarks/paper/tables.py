@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 
 from benchmarks.paper.experiments import EXPERIMENTS, FOUR
-from benchmarks.paper.records import Record, final
+from benchmarks.paper.records import Record, final, images_until
 
 Records = Mapping[str, Sequence[Record]]
 
@@ -50,6 +50,7 @@ def make_tables(records: Records) -> dict[str, str]:
         "unseen": _methods("Sixteen unseen prompts", records, METHODS, _MEASURES, "unseen"),
         "signs": _methods("The paper's four prompts", records, METHODS, _SIGNS, "train"),
         "presets": _methods("The paper's four prompts", records, PRESETS, _MEASURES, "train"),
+        "reach": _reach(records),
         "caution": _methods("The paper's four prompts", records, CAUTION, _MEASURES, "train"),
         "single": _single(records),
         "many": _many(records),
@@ -74,6 +75,20 @@ def _methods(
 
 def _base(records: Records, name: str, measure: str, split: str) -> float:
     return final(records[name][0], measure, split, policy="base")
+
+
+def _reach(records: Records) -> str:
+    """What other presets reach with all images, and with how many of its own the default does."""
+    rows = []
+    for name in PRESETS:
+        if name == "dpok-long" or not {name, "dpok"} <= set(records):
+            continue
+        reached = [final(record, "alignment") for record in records[name]]
+        drawn = [images_until(record, fmean(reached)) for record in records["dpok"]]
+        said = ", ".join("not reached" if images is None else f"{images:,}" for images in drawn)
+        rows.append([name, f"{records[name][0]['num_images']:,}", _spread(reached), said])
+    heads = ["preset", "images", "alignment reached", "images of the default, by seed"]
+    return _table(heads, rows) if rows else ""
 
 
 def _single(records: Records) -> str:

@@ -11,7 +11,7 @@ from benchmarks.paper.claims import claim
 from benchmarks.paper.document import fill
 from benchmarks.paper.experiments import EXPERIMENTS, FOUR, tune_config
 from benchmarks.paper.plots import draw_frontier, draw_presets
-from benchmarks.paper.records import final, read_records, smoothed, write_record
+from benchmarks.paper.records import final, images_until, read_records, smoothed, write_record
 from benchmarks.paper.suite import Suite, run_experiment
 from benchmarks.paper.tables import make_tables, progress
 from data.errors import ConfigError
@@ -39,8 +39,9 @@ def record(experiment: str, seed: int, value: float) -> dict:
     return {
         "experiment": experiment,
         "seed": seed,
-        "num_images": 144,
-        "curve": curve | {"num_images": [48, 96, 144]},
+        "num_images": 576,
+        "images_per_iteration": 192,
+        "curve": curve | {"num_images": [192, 384, 576]},
         "evaluation": {
             policy: {"train": measures(level, 4), "unseen": measures(level / 2, 16)}
             for policy, level in (("base", 0.25), ("tuned", value))
@@ -132,6 +133,13 @@ def test_smoothing_looks_back_only():
     assert smoothed([1.0, 3.0], 5) == [1.0, 2.0]
 
 
+def test_images_until_an_alignment_count_whole_windows_only():
+    run = record("dpok", 0, 0.5)
+    assert run["curve"]["alignment"] == [0.1, 0.2, 0.5]
+    found = [images_until(run, alignment) for alignment in (0.05, 0.15, 0.16, 0.35, 0.36)]
+    assert found == [384, 384, 576, 576, None]
+
+
 def test_tables_and_figures_are_made_from_records(tmp_path):
     values = {"dpok": (0.5, 0.6), "supervised": (0.4, 0.4), "many": (0.7, 0.7)}
     values |= {"parity": (0.25, 0.3), "single-color": (0.9, 0.8)}
@@ -140,14 +148,17 @@ def test_tables_and_figures_are_made_from_records(tmp_path):
         for name, of_name in values.items()
     }
     by_name = make_tables(records)
-    assert set(by_name) == {"methods", "unseen", "signs", "presets", "caution", "single", "many"}
+    assert set(by_name) == {
+        "methods", "unseen", "signs", "presets", "reach", "caution", "single", "many"
+    }  # fmt: skip
     assert by_name["presets"].count("\n") == 3  # the head, a rule, the base and parity
     tables = "\n".join(by_name.values())
-    assert "| dpok | 144 x 2 | .550 (.500 to .600) |" in tables
+    assert "| dpok | 576 x 2 | .550 (.500 to .600) |" in tables
     assert "| base | 0 | .250 |" in tables
     assert "| a green rabbit | .250 | .850 (.800 to .900) | .550 (.500 to .600) |" in tables
     assert "| 16 unseen prompts: after | .350 (.350 to .350) |" in tables
-    assert "| parity | 144 x 2 | .275 (.250 to .300) |" in tables
+    assert "| parity | 576 x 2 | .275 (.250 to .300) |" in tables
+    assert "| parity | 576 | .275 (.250 to .300) | 576, 576 |" in by_name["reach"]
     assert "| 2.50 " in tables.split("distance to the base, hundredths")[1]
     assert "dpok-value" not in tables
     assert "dpok: seeds 0, 1" in progress(records)
