@@ -36,8 +36,9 @@ class ModelConfig:
     """"similarity": the cosine of image and text, or a BLIP's own score, times a learned scale;
     "linear": that plus a linear function of image and image times text, or of BLIP's feature of
     the pair, that starts at zero; "mlp": that plus a small network on the features that starts at
-    zero. "auto": similarity, or mlp where a scale alone could not do it: with train head, and with
-    two outputs."""
+    zero. Of a text tower that is frozen the last two read what tells the compared prompts apart,
+    whitened. "auto": similarity, or mlp where a scale alone could not do it: with train head, and
+    with two outputs."""
     ties: TieModel = "davidson"
     """How equal pairs are explained: "davidson" or "rao_kupper" give ties a probability of their
     own, "none" counts a tie as half a choice for each image. "davidson" also learns from "both

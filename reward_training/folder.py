@@ -155,8 +155,10 @@ def _open_output(
         ties=cast(TieModel, about["ties"]),
         generator=torch.Generator(),
     )
-    for key in [key for key in own if key.startswith("posterior_")]:
-        setattr(reward, key, torch.empty_like(own[key]))
+    # What is there once a fit has found it out, and not in every folder.
+    for key in [key for key in own if key.startswith(("posterior_", "head.texts."))]:
+        module, _, buffer = key.rpartition(".")
+        setattr(reward.get_submodule(module), buffer, torch.empty_like(own[key]))
     # Folders written before fits were calibrated have no temperature, or none but that.
     uncalibrated = {"temperature": torch.ones(()), "slips": torch.zeros(())}
     reward.load_state_dict(uncalibrated | own)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from reward_training.config import HeadKind
+from reward_training.whitening import Whitening, with_entries_of_one
 
 HIDDEN_WIDTH = 64
 
@@ -72,33 +73,38 @@ class SimilarityHead(Head):
         return self.log_scale.exp() * text_features @ image_features.T
 
 
-class LinearHead(SimilarityHead):
-    """The scaled cosine plus a linear function of (image, image * text), which starts at zero."""
+class CorrectedHead(SimilarityHead):
+    """The scaled cosine plus a linear function of what `read` makes of both features.
 
-    def __init__(self, scale: float, embed_dim: int) -> None:
+    The function starts at zero, so that training starts from CLIP's own order.
+    """
+
+    def __init__(self, scale: float) -> None:
         super().__init__(scale)
-        self.weight = nn.Parameter(torch.zeros(1, 2 * embed_dim))
+        self.texts = Whitening()
+
+    @property
+    @abstractmethod
+    def correction(self) -> Float[Tensor, "1 inputs"]:
+        """The linear function."""
+
+    @abstractmethod
+    def read(
+        self,
+        image_features: Float[Tensor, "batch embedding"],
+        text_features: Float[Tensor, "batch embedding"],
+    ) -> Float[Tensor, "batch inputs"]:
+        """Return what the correction is linear in."""
 
     def forward(
         self,
         image_features: Float[Tensor, "batch embedding"],
         text_features: Float[Tensor, "batch embedding"],
     ) -> Float[Tensor, " batch"]:
-        """Return the scaled cosine plus the linear correction."""
-        inputs = _entries_of_one(image_features, text_features)
-        correction = functional.linear(inputs, self.weight).squeeze(-1)
+        """Return the scaled cosine plus the correction."""
+        read = self.read(image_features, text_features)
+        correction = functional.linear(read, self.correction).squeeze(-1)
         return super().forward(image_features, text_features) + correction
-
-    def table(
-        self,
-        image_features: Float[Tensor, "images embedding"],
-        text_features: Float[Tensor, "prompts embedding"],
-    ) -> Float[Tensor, "prompts images"]:
-        """Return what `forward` gives of every image with every text."""
-        root = math.sqrt(image_features.shape[-1])
-        of_image, of_product = self.weight.chunk(2, dim=1)
-        weights = root * (of_image + root * of_product * text_features)
-        return super().table(image_features, text_features) + weights @ image_features.T
 
     def last_features(
         self,
@@ -107,28 +113,49 @@ class LinearHead(SimilarityHead):
     ) -> Float[Tensor, "batch width"]:
         """Return what the last layer weighs: the similarity's terms, then the correction's."""
         terms = super().last_features(image_features, text_features)
-        return torch.cat([terms, _entries_of_one(image_features, text_features)], dim=-1)
+        return torch.cat([terms, self.read(image_features, text_features)], dim=-1)
 
     def last_weights(self, width: int) -> Float[Tensor, " width"]:
         """Return the weights of that many last features."""
-        return torch.cat([super().last_weights(width - self.weight.shape[1]), self.weight[0]])
+        correction = self.correction[0]
+        return torch.cat([super().last_weights(width - len(correction)), correction])
 
 
-def _entries_of_one(
-    image_features: Float[Tensor, "batch embedding"],
-    text_features: Float[Tensor, "batch embedding"],
-) -> Float[Tensor, "batch inputs"]:
-    """Return (image, image * text) with entries of about 1, of features of unit length."""
-    root = math.sqrt(image_features.shape[-1])
-    image = image_features * root
-    return torch.cat([image, image * text_features * root], dim=-1)
+class LinearHead(CorrectedHead):
+    """The scaled cosine plus a linear function of (image, image * text)."""
+
+    def __init__(self, scale: float, embed_dim: int) -> None:
+        super().__init__(scale)
+        self.weight = nn.Parameter(torch.zeros(1, 2 * embed_dim))
+
+    @property
+    def correction(self) -> Float[Tensor, "1 inputs"]:
+        """The linear function."""
+        return self.weight
+
+    def read(
+        self,
+        image_features: Float[Tensor, "batch embedding"],
+        text_features: Float[Tensor, "batch embedding"],
+    ) -> Float[Tensor, "batch inputs"]:
+        """Return (image, image * text)."""
+        image = with_entries_of_one(image_features)
+        return torch.cat([image, image * self.texts(text_features)], dim=-1)
+
+    def table(
+        self,
+        image_features: Float[Tensor, "images embedding"],
+        text_features: Float[Tensor, "prompts embedding"],
+    ) -> Float[Tensor, "prompts images"]:
+        """Return what `forward` gives of every image with every text."""
+        of_image, of_product = self.weight.chunk(2, dim=1)
+        weights = of_image + of_product * self.texts(text_features)
+        correction = weights @ with_entries_of_one(image_features).T
+        return super().table(image_features, text_features) + correction
 
 
-class MlpHead(SimilarityHead):
-    """The scaled cosine plus a network of one hidden layer on (image, text, image * text).
-
-    The network's last layer starts at zero, so that training starts from CLIP's own order.
-    """
+class MlpHead(CorrectedHead):
+    """The scaled cosine plus a network of one hidden layer on (image, text, image * text)."""
 
     def __init__(self, scale: float, embed_dim: int, generator: torch.Generator) -> None:
         super().__init__(scale)
@@ -138,15 +165,20 @@ class MlpHead(SimilarityHead):
         self.hidden_bias = nn.Parameter(torch.zeros(HIDDEN_WIDTH))
         self.output_weight = nn.Parameter(torch.zeros(1, HIDDEN_WIDTH))
 
-    def forward(
+    @property
+    def correction(self) -> Float[Tensor, "1 inputs"]:
+        """The network's last layer."""
+        return self.output_weight
+
+    def read(
         self,
         image_features: Float[Tensor, "batch embedding"],
         text_features: Float[Tensor, "batch embedding"],
-    ) -> Float[Tensor, " batch"]:
-        """Return the scaled cosine plus the network's correction."""
-        hidden = self._hidden(image_features, text_features)
-        correction = functional.linear(hidden, self.output_weight).squeeze(-1)
-        return super().forward(image_features, text_features) + correction
+    ) -> Float[Tensor, "batch inputs"]:
+        """Return the hidden layer."""
+        image, text = with_entries_of_one(image_features), self.texts(text_features)
+        inputs = torch.cat([image, text, image * text], dim=-1)
+        return functional.gelu(functional.linear(inputs, self.hidden_weight, self.hidden_bias))
 
     def table(
         self,
@@ -158,8 +190,7 @@ class MlpHead(SimilarityHead):
         A hidden unit's sum is linear in the image, with weights that the text decides: they are
         made once for each text, and nothing but the sums is of the size of the table.
         """
-        root = math.sqrt(image_features.shape[-1])
-        image, text = image_features * root, text_features * root
+        image, text = with_entries_of_one(image_features), self.texts(text_features)
         of_image, of_text, of_product = self.hidden_weight.chunk(3, dim=1)
         weights = torch.addcmul(of_image, text[:, None], of_product)
         constants = functional.linear(text, of_text, self.hidden_bias)
@@ -168,30 +199,6 @@ class MlpHead(SimilarityHead):
         # Not `@`, which copies what is of the size of the table to make one product of many.
         correction = torch.bmm(self.output_weight.expand(len(text), 1, -1), hidden).squeeze(1)
         return super().table(image_features, text_features) + correction
-
-    def last_features(
-        self,
-        image_features: Float[Tensor, "batch embedding"],
-        text_features: Float[Tensor, "batch embedding"],
-    ) -> Float[Tensor, "batch width"]:
-        """Return what the last layer weighs: the similarity's terms, then the hidden layer."""
-        terms = super().last_features(image_features, text_features)
-        return torch.cat([terms, self._hidden(image_features, text_features)], dim=-1)
-
-    def last_weights(self, width: int) -> Float[Tensor, " width"]:
-        """Return the weights of that many last features."""
-        return torch.cat([super().last_weights(width - HIDDEN_WIDTH), self.output_weight[0]])
-
-    def _hidden(
-        self,
-        image_features: Float[Tensor, "batch embedding"],
-        text_features: Float[Tensor, "batch embedding"],
-    ) -> Float[Tensor, "batch hidden"]:
-        # Unit-length features have entries of about 1/sqrt(width): bring them to about 1.
-        root = math.sqrt(image_features.shape[-1])
-        image, text = image_features * root, text_features * root
-        inputs = torch.cat([image, text, image * text], dim=-1)
-        return functional.gelu(functional.linear(inputs, self.hidden_weight, self.hidden_bias))
 
 
 def make_head(

@@ -69,8 +69,11 @@ class Bench:
     def pair_features(self, backbone: Backbone) -> PairFeatures:
         """Return the features of the pool's images and prompts, live where a tower is trained."""
         tokens = backbone.tokenize(self.pool.prompts)
-        texts = LiveFeatures(backbone.encode_text, tokens.__getitem__)
+        with torch.no_grad():
+            texts = FrozenFeatures(backbone.encode_text(tokens))
         images = FrozenFeatures(self.features)
+        if any(weight.requires_grad for weight in backbone.text_parameters()):
+            texts = LiveFeatures(backbone.encode_text, tokens.__getitem__)
         if any(weight.requires_grad for weight in backbone.vision_parameters()):
             images = LiveFeatures(backbone.encode_image, self.pixels.__getitem__)
         return PairFeatures(images, texts)

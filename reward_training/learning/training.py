@@ -12,10 +12,10 @@ from torch import Tensor
 
 from devices.processes import Processes
 from reward_training.config import TrainingConfig
-from reward_training.heads import SimilarityHead
+from reward_training.heads import CorrectedHead, SimilarityHead
 from reward_training.inputs.augmentation import Views
 from reward_training.inputs.dataset import Comparisons
-from reward_training.inputs.features import LiveFeatures, PairFeatures
+from reward_training.inputs.features import FrozenFeatures, LiveFeatures, PairFeatures
 from reward_training.inputs.shown import Shown
 from reward_training.learning.held_out_loss import held_out_loss
 from reward_training.learning.losses import contrast_loss, cross_entropy, smooth_targets
@@ -61,6 +61,12 @@ class Fitting(TrainingLoop[LearnedReward]):
         if config.raters == "learned":
             reward.reliability = Reliability(comparisons).to(reward.bar.device)
         return replace(fitting, untouched=reward.copy_trained_weights())
+
+    def look_at_texts(self, comparisons: Comparisons) -> None:
+        """Let the head read what tells the texts apart, where they do not change in training."""
+        head, texts = self.reward.head, self.features.prompts
+        if isinstance(head, CorrectedHead) and isinstance(texts, FrozenFeatures):
+            head.texts.fit(texts(comparisons.prompt.unique()))
 
     def outputs(self, comparisons: Comparisons) -> list["TrainedOutput"]:
         """Return itself with all comparisons: there is one output."""

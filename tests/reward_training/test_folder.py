@@ -17,10 +17,13 @@ from reward_training.trust.calibration import Calibration
 PROMPTS = ["a bright dog", "a dark cat"]
 
 
-@pytest.fixture(params=["similarity", "linear", "mlp"])
+@pytest.fixture(params=["similarity", "linear", "mlp", "mlp on whitened texts"])
 def reward(request, backbone):
     generator = torch.Generator().manual_seed(0)
-    reward = LearnedReward(backbone, head=request.param, ties="rao_kupper", generator=generator)
+    kind, _, whitened = request.param.partition(" on ")
+    reward = LearnedReward(backbone, head=kind, ties="rao_kupper", generator=generator)
+    if whitened:
+        reward.head.texts.fit(torch.randn(5, backbone.embed_dim, generator=generator))
     with torch.no_grad():
         for parameter in reward.parameters():
             parameter.add_(0.01 * torch.randn(parameter.shape, generator=generator))

@@ -4,16 +4,21 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from reward_training.heads import make_head
+from reward_training.heads import CorrectedHead, make_head
 
 
 @pytest.mark.parametrize("kind", ["similarity", "linear", "mlp"])
+@pytest.mark.parametrize("whitened", [False, True])
 @pytest.mark.parametrize(("num_images", "num_texts"), [(5, 3), (1, 4), (4, 1)])
-def test_a_table_has_what_forward_gives_and_the_same_gradients(kind, num_images, num_texts):
+def test_a_table_has_what_forward_gives_and_the_same_gradients(
+    kind, num_images, num_texts, whitened
+):
     generator = torch.Generator().manual_seed(0)
     head = make_head(kind, scale=10.0, embed_dim=16, generator=generator)
     for weight in head.parameters():
         weight.data += 0.3 * torch.randn(weight.shape, generator=generator)
+    if whitened and isinstance(head, CorrectedHead):
+        head.texts.fit(normalize(torch.randn(9, 16, generator=generator), dim=-1))
     images, texts = (
         normalize(torch.randn(number, 16, generator=generator), dim=-1).requires_grad_()
         for number in (num_images, num_texts)

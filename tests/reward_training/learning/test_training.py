@@ -9,6 +9,7 @@ from reward_training.learning.checkpoint import Checkpoint
 from reward_training.learning.losses import cross_entropy, smooth_targets
 from reward_training.learning.optimiser import batch_rows, warm_up
 from reward_training.learning.training import Fitting
+from reward_training.whitening import Whitening
 
 
 def train(fitting, train_part, held_out, path, *, num_updates=6, key="key"):
@@ -85,6 +86,7 @@ def test_swapping_a_pair_flips_its_margin(make_fitting):
 @pytest.mark.parametrize("part", ["head", "text", "all"])
 def test_training_changes_all_of_the_trained_part_and_nothing_else(make_fitting, tmp_path, part):
     fitting, comparisons, _ = make_fitting(part)
+    fitting.look_at_texts(comparisons)
     before = {name: weight.clone() for name, weight in fitting.reward.state_dict().items()}
     train(fitting, comparisons, None, tmp_path / "checkpoint.pt")
     changed = {
@@ -95,7 +97,22 @@ def test_training_changes_all_of_the_trained_part_and_nothing_else(make_fitting,
     assert changed == set(fitting.reward.trained_parameters())
 
 
-@pytest.mark.parametrize("part", ["text", "all"])
+def test_a_frozen_text_tower_is_read_by_what_tells_the_learned_texts_apart(make_fitting, tmp_path):
+    fitting, comparisons, held_out = make_fitting("head")
+    train(fitting, comparisons, held_out, tmp_path / "checkpoint.pt")
+    expected = Whitening()
+    expected.fit(fitting.features.prompts(comparisons.prompt.unique()))
+    assert same_bits(fitting.reward.head.texts.state_dict(), expected.state_dict())
+
+
+@pytest.mark.parametrize("part", ["text", "last", "lora", "all"])
+def test_a_text_tower_in_training_is_read_as_it_is(make_fitting, tmp_path, part):
+    fitting, comparisons, held_out = make_fitting(part)
+    train(fitting, comparisons, held_out, tmp_path / "checkpoint.pt")
+    assert fitting.reward.head.texts.mean is None
+
+
+@pytest.mark.parametrize("part", ["head", "text", "all"])
 def test_the_same_seed_gives_the_same_bits(make_fitting, tmp_path, part):
     results = []
     for name in ("first.pt", "second.pt"):
