@@ -62,10 +62,10 @@ class JointFitting(TrainingLoop[CombinedReward]):
             fittings[Aspect(name)] = replace(fitting, untouched={})
         return cls(reward, fittings, config, reward.copy_trained_weights(), Processes())
 
-    def look_at_texts(self, comparisons: Comparisons) -> None:
+    def prepare_for(self, comparisons: Comparisons) -> None:
         """Let every head read what tells the texts apart that its question was asked about."""
         for output in self.outputs(comparisons):
-            output.fitting.look_at_texts(comparisons.take(output.rows))
+            output.fitting.prepare_for(comparisons.take(output.rows))
 
     def outputs(self, comparisons: Comparisons) -> list[TrainedOutput]:
         """Return the outputs that some of these comparisons are about."""

@@ -62,7 +62,7 @@ class Fitting(TrainingLoop[LearnedReward]):
             reward.reliability = Reliability(comparisons).to(reward.bar.device)
         return replace(fitting, untouched=reward.copy_trained_weights())
 
-    def look_at_texts(self, comparisons: Comparisons) -> None:
+    def prepare_for(self, comparisons: Comparisons) -> None:
         """Let the head read what tells the texts apart, where they do not change in training."""
         head, texts = self.reward.head, self.features.prompts
         if isinstance(head, CorrectedHead) and isinstance(texts, FrozenFeatures):

@@ -38,7 +38,7 @@ class TrainingLoop(ABC, Generic[RewardT]):
     """Those that share every update and look, and come out of them the same."""
 
     @abstractmethod
-    def look_at_texts(self, comparisons: Comparisons) -> None:
+    def prepare_for(self, comparisons: Comparisons) -> None:
         """Prepare for the texts of the comparisons that are learned from, whatever the answers."""
 
     @abstractmethod
@@ -81,7 +81,7 @@ class TrainingLoop(ABC, Generic[RewardT]):
         runs for `num_updates`.
         """
         self.reward.load_trained_weights(self.untouched)
-        self.look_at_texts(comparisons)
+        self.prepare_for(comparisons)
         optimiser = make_optimiser(self.reward, self.config)
         state = checkpoint.restore(self.reward, optimiser)
         if state is None:

@@ -86,7 +86,7 @@ def test_swapping_a_pair_flips_its_margin(make_fitting):
 @pytest.mark.parametrize("part", ["head", "text", "all"])
 def test_training_changes_all_of_the_trained_part_and_nothing_else(make_fitting, tmp_path, part):
     fitting, comparisons, _ = make_fitting(part)
-    fitting.look_at_texts(comparisons)
+    fitting.prepare_for(comparisons)
     before = {name: weight.clone() for name, weight in fitting.reward.state_dict().items()}
     train(fitting, comparisons, None, tmp_path / "checkpoint.pt")
     changed = {
