@@ -1,7 +1,6 @@
 """Rewards: what a run is told to make larger, opened from a string and checked at every call."""
 
 import importlib
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,14 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from data.errors import RewardError
-from data.reward_address import is_reward_model
-
-_PLUS = " + "
-"""Between the terms of a sum; with its spaces, for paths may have the sign in them."""
-_WEIGHTED = re.compile(
-    r"\s*(?P<weight>-?(\d+\.?\d*|\.\d+)(e-?\d+)?)\s*\*\s*(?P<reward>.+)", re.DOTALL
-)
-_LOWER = re.compile(r"lower:(?P<width>\d+\.?\d*|\.\d+):(?P<folder>.+)", re.DOTALL)
+from data.reward_address import PLUS, is_reward_model, split_lower, split_sum
 
 
 @runtime_checkable
@@ -41,11 +33,11 @@ def open_reward(reward: str, *, device: str | torch.device = "cpu") -> Reward:
     """
     if is_reward_model(reward):
         return _open_reward_model(reward, device)
-    terms = reward.split(_PLUS)
-    if len(terms) > 1 or _WEIGHTED.match(reward):
-        return WeightedSum([_weighted(term, device) for term in terms])
-    if bound := _LOWER.match(reward):
-        return _open_lower_bound(bound["folder"], float(bound["width"]), device)
+    if terms := split_sum(reward):
+        return WeightedSum([(weight, open_reward(term, device=device)) for weight, term in terms])
+    if bound := split_lower(reward):
+        width, folder = bound
+        return _open_lower_bound(folder, width, device)
     name, colon, rest = reward.partition(":")
     if name in _published():
         return _open_published(reward, device)
@@ -55,7 +47,7 @@ def open_reward(reward: str, *, device: str | torch.device = "cpu") -> Reward:
     raise RewardError(
         f"reward {reward!r}: no such folder; expected a folder written by reward_training.fit, "
         f"FOLDER@OUTPUT or lower:WIDTH:FOLDER of one, {forms}, module:callable, or a sum such as "
-        f"'0.7*image-reward{_PLUS}0.3*aesthetic'"
+        f"'0.7*image-reward{PLUS}0.3*aesthetic'"
     )
 
 
@@ -71,13 +63,6 @@ class WeightedSum:
         """Return the sum; each term is checked as a reward by itself is."""
         scores = [weight * score(reward, images, prompts) for weight, reward in self._terms]
         return torch.stack(scores).sum(dim=0).to(images.device)
-
-
-def _weighted(term: str, device: str | torch.device) -> tuple[float, Reward]:
-    found = _WEIGHTED.match(term)
-    if found is None:
-        return 1.0, open_reward(term.strip(), device=device)
-    return float(found["weight"]), open_reward(found["reward"].strip(), device=device)
 
 
 def _published() -> dict[str, str]:
