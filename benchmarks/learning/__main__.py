@@ -27,12 +27,14 @@ class LearningConfig:
     """Folder of the images."""
     results: Path = Path("benchmarks/results/learning")
     """Folder of the records, a file per cell."""
+    figures: Path = Path("docs")
+    """Folder of the figure."""
     document: Path = Path("docs/results.md")
     """Markdown with places for the tables."""
 
 
 def main() -> None:
-    """Run what is missing, then renew the tables of docs/results.md."""
+    """Run what is missing, then renew tables and figure of docs/results.md."""
     config = parse(
         LearningConfig,
         sys.argv[1:],
@@ -42,8 +44,7 @@ def main() -> None:
     from benchmarks.learning.experiments import EXPERIMENTS, cells
     from benchmarks.learning.fits import Bench
     from benchmarks.learning.pool import open_pool
-    from benchmarks.learning.tables import make_tables, read_cells
-    from benchmarks.paper.document import fill
+    from benchmarks.learning.write import WriteConfig, write_all
 
     for name in config.experiments:
         if name not in EXPERIMENTS:
@@ -59,8 +60,7 @@ def main() -> None:
                     about = {"experiment": experiment, "variant": cell.variant, "seed": seed}
                     record = about | {"steps": list(cell.make(bench))}
                     write_atomically(file, json.dumps(record, indent=1) + "\n")
-    fill(config.document, make_tables(read_cells(config.results)))
-    print(f"written: {config.document}")  # noqa: T201
+    write_all(WriteConfig(results=config.results, figures=config.figures, document=config.document))
 
 
 if __name__ == "__main__":

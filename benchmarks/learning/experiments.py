@@ -14,6 +14,7 @@ import torch
 
 from benchmarks.learning.answers import BY_CHANCE, Asked, answer, honest, random_pairs
 from benchmarks.learning.fits import Bench, order
+from benchmarks.learning.tables import FITS, SIZES, UNTOUCHED
 from reward_training.choosing import choose, information_gain
 from reward_training.config import ModelConfig, RaterTrust, TieModel, TrainingConfig
 from reward_training.inputs.dataset import Comparisons
@@ -21,15 +22,19 @@ from reward_training.inputs.outcomes import DECIDED
 from reward_training.learning.training import Fitting
 
 Record = dict[str, Any]
-UNTOUCHED = "untouched CLIP similarity"
-MODELS = {
-    "frozen": ModelConfig(train="head", head="mlp"),
-    "text tower": ModelConfig(train="text"),
-    "last half of both towers": ModelConfig(train="last", blocks=0.5),
-    "low rank on both towers": ModelConfig(train="lora"),
-    "both towers": ModelConfig(train="all"),
-}
-SIZES = (100, 250, 600, 1500, 4000)
+MODELS = dict(
+    zip(
+        FITS,
+        (
+            ModelConfig(train="head", head="mlp"),
+            ModelConfig(train="text"),
+            ModelConfig(train="last", blocks=0.5),
+            ModelConfig(train="lora"),
+            ModelConfig(train="all"),
+        ),
+        strict=True,
+    )
+)
 NUM_ANSWERS = 600
 STEP, NUM_STEPS = 150, 4
 RANDOM_SHARE = 0.25

@@ -14,8 +14,19 @@ HEADS = {
     "ties": "what is made of ties",
     "active": "which pairs were asked about",
 }
+UNTOUCHED = "untouched CLIP similarity"
+FITS = (
+    "frozen",
+    "text tower",
+    "last half of both towers",
+    "low rank on both towers",
+    "both towers",
+)
+"""What learns, from the least to the most."""
+SIZES = (100, 250, 600, 1500, 4000)
+"""Comparisons that each of them learns from."""
+SPLITS = {"unseen": "right on unseen prompts", "compared": "right on compared prompts"}
 _GROWING = ("curve", "active")
-_SPLITS = {"unseen": "right on unseen prompts", "compared": "right on compared prompts"}
 
 
 def read_cells(results: Path) -> list[Record]:
@@ -34,23 +45,29 @@ def make_tables(records: Sequence[Record]) -> dict[str, str]:
 def _table(name: str, records: Sequence[Record]) -> str:
     if not records:
         return "Not run yet."
-    heads = [HEADS[name], "comparisons", "seeds", *_SPLITS.values()]
+    heads = [HEADS[name], "comparisons", "seeds", *SPLITS.values()]
     rows = [heads, ["---"] * len(heads)]
-    for variant, steps in _groups(name, records):
-        cells = (_spread([step[split]["value"] for step in steps]) for split in _SPLITS)
+    for variant, steps in groups(name, records):
+        cells = (_spread([step[split]["value"] for step in steps]) for split in SPLITS)
         rows.append([variant, _range(steps), str(len(steps)), *cells])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def _groups(name: str, records: Sequence[Record]) -> list[tuple[str, list[Record]]]:
-    """Collect the steps of a row over the seeds: of one variant, and where it grows of one size."""
-    groups: dict[tuple[int, str], list[Record]] = {}
+def groups(name: str, records: Sequence[Record]) -> list[tuple[str, list[Record]]]:
+    """Return the rows: the steps of a variant over the seeds, where it grows those of one size."""
+    found: dict[tuple[int, str], list[Record]] = {}
     for record in records:
         variant = record["variant"].partition(", ")[0] if name == "curve" else record["variant"]
         for step in record["steps"]:
             size = step["comparisons"] if name in _GROWING else 0
-            groups.setdefault((size, variant), []).append(step)
-    return [(variant, groups[size, variant]) for size, variant in sorted(groups)]
+            found.setdefault((size, variant), []).append(step)
+    return [(variant, found[size, variant]) for size, variant in sorted(found, key=_place)]
+
+
+def _place(row: tuple[int, str]) -> tuple[int, int, str]:
+    """Put smaller sizes first, and among fits those that learn less."""
+    size, variant = row
+    return size, FITS.index(variant) if variant in FITS else 0, variant
 
 
 def _range(steps: Sequence[Record]) -> str:

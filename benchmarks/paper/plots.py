@@ -55,7 +55,7 @@ def draw_frontier(records: Records, path: Path) -> None:
         axis.set_xlabel("KL to the base, nats an image")
         axis.set_title(measure)
     axes[0].legend(frameon=False, fontsize=9)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def draw_presets(records: Records, path: Path) -> None:
@@ -69,7 +69,7 @@ def draw_presets(records: Records, path: Path) -> None:
     axis.set_title("alignment of the training images")
     if axis.lines:
         axis.legend(frameon=False)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def _there(colours: Mapping[str, str], records: Records) -> Iterable[tuple[str, str]]:
@@ -89,7 +89,8 @@ def _at(record: Record, measure: str) -> tuple[float, float]:
     return final(record, "kl"), final(record, measure)
 
 
-def _save(figure: "plt.Figure", path: Path) -> None:  # pyright: ignore[reportPrivateImportUsage]
+def save_figure(figure: "plt.Figure", path: Path) -> None:  # pyright: ignore[reportPrivateImportUsage]
+    """Write a figure as a PNG, its axes without a frame."""
     for axis in figure.axes:
         axis.spines[["top", "right"]].set_visible(False)
         axis.grid(alpha=0.2)

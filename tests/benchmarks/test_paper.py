@@ -186,6 +186,12 @@ def test_a_documents_tables_are_renewed_and_nothing_else(tmp_path):
     [
         ("benchmarks.paper", ["--experiments", "dpokk"], "no 'dpokk'; expected some of dpok,"),
         ("benchmarks.paper.write", ["--results", "nowhere"], "nowhere holds no records"),
+        (
+            "benchmarks.learning",
+            ["--experiments", "curves"],
+            "no 'curves'; expected some of curve,",
+        ),
+        ("benchmarks.learning.write", ["--results", "nowhere"], "nowhere holds no records"),
     ],
 )
 def test_what_is_not_there_is_one_line(module, arguments, said):
