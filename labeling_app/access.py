@@ -11,6 +11,7 @@ Streamlit's login guards the pages alone, so the addresses of images carry a key
 
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, cast
 
 import streamlit as st
@@ -25,13 +26,21 @@ def is_login_required() -> bool:
 
 
 def account() -> str | None:
-    """Return the address or name of who has logged in; None before they have."""
+    """Return what who has logged in is known by; None before they have."""
     if not st.user.get("is_logged_in"):
         return None
-    claims = cast(Mapping[str, Any], st.user.to_dict())
-    # An address that its provider has not seen answered may be anybody's.
-    names = ("name", "sub") if claims.get("email_verified") is False else ("email", "name", "sub")
-    return next(str(claims[name]) for name in names if claims.get(name))
+    return account_of(cast(Mapping[str, Any], st.user.to_dict()))
+
+
+def account_of(claims: Mapping[str, Any]) -> str:
+    """Return the address that the provider has seen answered, else its own number for the account.
+
+    Any other address may be somebody else's, and a name is what its bearer typed.
+    """
+    is_verified = str(claims.get("email_verified")).lower() == "true"  # some send it as a text
+    if is_verified and claims.get("email"):
+        return str(claims["email"])
+    return str(claims["sub"])
 
 
 def is_welcome(name: str) -> bool:
@@ -76,8 +85,25 @@ def may_see(sha256: str, key: str) -> bool:
 
 def _cookie_secret() -> str | None:
     auth = _secrets().get("auth")
-    return None if auth is None else str(auth["cookie_secret"])
+    if auth is None:
+        return None
+    if not auth.get("cookie_secret"):
+        raise ConfigError("secrets: [auth] has no cookie_secret; expected a long random text")
+    return str(auth["cookie_secret"])
 
 
 def _secrets() -> Mapping[str, Any]:
-    return st.secrets if st.secrets.load_if_toml_exists() else {}
+    """Return the secrets, of which there may be none.
+
+    Raises `ConfigError` on a file that cannot be read: taken for none it would let everyone in.
+    """
+    try:
+        st.secrets.keys()
+    except (OSError, ValueError) as error:
+        there = [path for path in st.get_option("secrets.files") if Path(path).exists()]
+        if there:
+            raise ConfigError(
+                f"nobody is let in, for {there[0]} cannot be read: expected TOML ({error})"
+            ) from error
+        return {}
+    return st.secrets

@@ -31,9 +31,9 @@ def image_route(root: Callable[[], Path]) -> Route:
         sha256 = request.path_params["sha256"]
         if not _SHA256.fullmatch(sha256):
             return PlainTextResponse("expected 64 hexadecimal digits", status_code=404)
-        if not access.may_see(sha256, request.query_params.get("key", "")):
-            return PlainTextResponse("log in to see this image", status_code=403)
         try:
+            if not access.may_see(sha256, request.query_params.get("key", "")):
+                return PlainTextResponse("log in to see this image", status_code=403)
             original = Workspace(root()).read_image(sha256)
             media_type = media_type_of(original)
         except TastemakerError as error:

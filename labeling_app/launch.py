@@ -7,6 +7,7 @@ that keep the app private and quiet are repeated, because flags win over anyone'
 import os
 import socket
 import sys
+import tomllib
 from pathlib import Path
 from typing import NoReturn
 
@@ -55,9 +56,10 @@ def checked_command(
     """Return `command` once it is sure that there is something to serve and where.
 
     Raises `WorkspaceError` or `StoreError` when there is nothing to serve, and `ConfigError` when
-    the port is taken.
+    the port is taken or the file that asks for accounts cannot be read.
     """
     Workspace.open(workspace)
+    _check_secrets(workspace / SECRETS)
     _check_port(address, port)
     return command(workspace, port=port, address=address)
 
@@ -66,6 +68,14 @@ def become(words: list[str]) -> NoReturn:
     """Turn this process into the command: whatever stops it stops the server."""
     sys.stdout.flush()
     os.execv(words[0], words)
+
+
+def _check_secrets(path: Path) -> None:
+    if path.exists():
+        try:
+            tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"{path} cannot be read: expected TOML ({error})") from error
 
 
 def _check_port(address: str, port: int) -> None:

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, Page
+from streamlit.runtime.secrets import Secrets
 
 from benchmarks.browser import CHROMIUM, chromium, free_port, running
+from data.errors import ConfigError
 from data.records import RaterKind
 from data.workspace import Workspace
+from labeling_app.access import account_of, may_see
 from labeling_app.image_keys import is_key, make_key
 from labeling_app.launch import SECRETS, command
 
@@ -34,6 +37,35 @@ def test_a_key_opens_one_image_for_a_day_or_two():
 @pytest.mark.parametrize("key", ["", "-", "12", "12-", "x-y", "²-a", "-5-aa", "9" * 5000 + "-é"])
 def test_what_is_no_key_opens_nothing(key: str):
     assert not is_key(key, "secret", NAME, 0)
+
+
+def test_who_logs_in_is_known_by_a_verified_address_or_the_providers_number():
+    claims = {"sub": "7", "name": "ada@example.org", "email": "ada@example.org"}
+    for verified in (True, "true"):
+        assert account_of(claims | {"email_verified": verified}) == "ada@example.org"
+    for unproven in ({}, {"email_verified": False}, {"email_verified": "false"}):
+        assert account_of(claims | unproven) == "7"
+    assert account_of({"sub": "7", "email_verified": True}) == "7"
+
+
+@pytest.mark.parametrize(
+    ("secrets", "said"),
+    [
+        ('[tastemaker]\nraters = ["ada@example.org"', "expected TOML"),
+        ('[auth]\nclient_id = "x"', "no cookie_secret"),
+    ],
+)
+def test_accounts_that_are_set_up_wrongly_let_nobody_in(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, secrets: str, said: str
+):
+    path = workspace.root / SECRETS
+    path.write_text(secrets)
+    monkeypatch.setattr("labeling_app.access.st.secrets", Secrets())
+    monkeypatch.setattr("labeling_app.access.st.get_option", lambda _: [str(path)])
+    monkeypatch.setattr("streamlit.config.get_option", lambda _: [str(path)])
+    with pytest.raises(ConfigError, match=said):
+        may_see(NAME, "")
+    path.unlink()
 
 
 @pytest.fixture
@@ -122,9 +154,10 @@ def test_pairs_and_images_are_for_accounts_on_the_list(
     other.get_by_text("eve@example.com may not rate here").wait_for()
     assert other.locator(".stage").count() == 0
 
-    unproven = enter(email="ada@example.org", email_verified=False, name="Mallory")
-    unproven.get_by_text("Mallory may not rate here").wait_for()
-    bob = enter(email="bob@lab.example.org")
+    typed = {"email": "ada@example.org", "name": "ada@example.org"}
+    for claims in (typed, typed | {"email_verified": False}):
+        enter(**claims).get_by_text("1234 may not rate here").wait_for()
+    bob = enter(email="bob@lab.example.org", email_verified="true")
     bob.locator(".stage[data-token]").wait_for()
     bob.locator(".tools .gallery").click()
     bob.get_by_role("heading", name="Gallery").wait_for()

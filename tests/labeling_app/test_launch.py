@@ -5,7 +5,7 @@ import pytest
 
 from data.errors import ConfigError, WorkspaceError
 from data.workspace import Workspace
-from labeling_app.launch import APP, checked_command, command
+from labeling_app.launch import APP, SECRETS, checked_command, command
 
 
 def test_the_command_is_private_and_quiet():
@@ -31,6 +31,12 @@ def test_an_address_for_others_may_go_by_any_name():
 def test_a_missing_workspace_is_said_before_anything_starts(tmp_path: Path):
     with pytest.raises(WorkspaceError, match="tastemaker init"):
         checked_command(tmp_path / "none")
+
+
+def test_accounts_that_cannot_be_read_are_said_before_anything_starts(workspace: Workspace):
+    (workspace.root / SECRETS).write_text('[tastemaker]\nraters = ["ada@example.org"')
+    with pytest.raises(ConfigError, match=r"secrets\.toml cannot be read: expected TOML"):
+        checked_command(workspace.root)
 
 
 def test_a_taken_port_is_said_before_anything_starts(workspace: Workspace):
