@@ -2,10 +2,11 @@
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any, Generic, TypeVar, cast, get_origin
 
 from data.engine import Connection
@@ -103,8 +104,9 @@ class Table(Generic[RecordT]):
 
     def read(self, row: Sequence[Any]) -> RecordT:
         """Make the record of one row whose columns stand in the record's order."""
-        fields = dataclasses.fields(cast(Any, self.record))
-        values = {f.name: _from_column(f.type, v) for f, v in zip(fields, row, strict=True)}
+        readers = _readers(cast(Any, self.record))
+        values = dict(zip(readers, row, strict=True))
+        values |= {name: read(values[name]) for name, read in readers.items() if read}
         return self.record(**values)
 
 
@@ -118,16 +120,30 @@ def _to_column(value: object) -> object:
     return value
 
 
-def _from_column(kind: Any, value: Any) -> Any:  # noqa: ANN401  (as many types as columns)
+@cache
+def _readers(record: Any) -> dict[str, Callable[[Any], Any] | None]:  # noqa: ANN401
+    """Return what makes each field's value of its column, in order; none where it is the value."""
+    return {field.name: _reader(field.type) for field in dataclasses.fields(record)}
+
+
+def _reader(kind: Any) -> Callable[[Any], Any] | None:  # noqa: ANN401  (as many types as columns)
     if kind is Sampler:
-        return Sampler(**json.loads(value))
+        return _read_sampler
     if get_origin(kind) is dict:
-        return json.loads(value)
+        return json.loads
     if get_origin(kind) is tuple:
-        return tuple(Aspect(each) for each in value.split())
-    if isinstance(kind, type) and issubclass(kind, StrEnum):
-        return kind(value)
-    return value
+        return _read_aspects
+    return kind if isinstance(kind, type) and issubclass(kind, StrEnum) else None
+
+
+@cache
+def _read_sampler(text: str) -> Sampler:
+    return Sampler(**json.loads(text))
+
+
+@cache
+def _read_aspects(words: str) -> tuple[Aspect, ...]:
+    return tuple(Aspect(word) for word in words.split())
 
 
 PROMPTS = Table("prompts", Prompt, ("prompt_id", "prompt_set"))

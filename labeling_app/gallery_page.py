@@ -66,12 +66,13 @@ def _policies(workspace: Workspace, store: Store) -> None:
 
 
 def _rows(store: Store, left: str, right: str) -> list[Row]:
-    newest = max((pair.round for pair in store.pairs()), default=0)
     return side_by_side(
         store.prompts(),
         store.images(policy=left),
         store.images(policy=right),
-        kept_back=awaited(store.served_pairs(newest), store.comparisons(kind=RaterKind.PERSON)),
+        kept_back=awaited(
+            store.served_pairs(store.newest_round()), store.comparisons(kind=RaterKind.PERSON)
+        ),
     )
 
 

@@ -3,7 +3,7 @@
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from itertools import pairwise
 
 from data.questions import Seats
@@ -63,7 +63,7 @@ def measure(
         is_of_studies=is_of_studies,
         num_answered=by_others + _num_judged(mine, pairs),
         num_seats=seats.num + seats.num_checks,
-        num_today=sum(_local_day(c.created_at) == _local_day(now) for c in mine),
+        num_today=sum(c.created_at >= _local_midnight(now) for c in mine),
         seconds_per_pair=seconds_per_pair([comparison.created_at for comparison in mine], now),
     )
 
@@ -105,5 +105,8 @@ def describe(progress: Progress) -> list[str]:
     return phrases
 
 
-def _local_day(utc: datetime) -> date:
-    return utc.replace(tzinfo=UTC).astimezone().date()
+def _local_midnight(utc: datetime) -> datetime:
+    """Return when the day began by clocks on the wall, in naive UTC as all times here."""
+    local = utc.replace(tzinfo=UTC).astimezone()
+    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+    return midnight.astimezone(UTC).replace(tzinfo=None)

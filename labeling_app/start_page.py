@@ -28,8 +28,8 @@ def show(store: Store) -> None:
 
 
 def _waiting(store: Store) -> str:
-    newest = max((pair.round for pair in store.pairs()), default=None)
-    if newest is None:
+    newest = store.newest_round()
+    if not newest:
         is_study_open = any(study.status == "open" for study in store.studies())
         return "A study is waiting." if is_study_open else "No pairs are waiting yet."
     num_rated, num_pairs = store.progress(newest, kind=RaterKind.PERSON)
@@ -68,5 +68,5 @@ def _offer_known(known: list[Rater]) -> None:
 
 
 def _as_plain_text(name: str) -> str:
-    """Escape what a label would read as Markdown."""
-    return re.sub(r"([^\w\s])", r"\\\1", name)
+    """Escape what a label would read as Markdown: ASCII's punctuation, the underscore too."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", name)
