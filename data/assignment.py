@@ -60,10 +60,13 @@ class Assignment(Comparisons):
         """
         query = f"""
             WITH {SERVED},
+            judged AS (
+                SELECT pair_id, repeats IS NOT NULL AS is_repeat
+                FROM current_answers WHERE kind = ? AND rater_id <> ?
+                GROUP BY pair_id, repeats IS NOT NULL, rater_id
+                HAVING count(*) FILTER (WHERE choice = 'skip') = 0),
             others AS (
-                SELECT pair_id, repeats IS NOT NULL AS is_repeat, count(DISTINCT rater_id) AS num
-                FROM current_answers WHERE kind = ? AND choice <> ? AND rater_id <> ?
-                GROUP BY pair_id, repeats IS NOT NULL)
+                SELECT pair_id, is_repeat, count(*) AS num FROM judged GROUP BY pair_id, is_repeat)
             SELECT
                 coalesce(sum(num_raters) FILTER (WHERE better IS NULL), 0),
                 coalesce(sum(least(coalesce(first.num, 0), num_raters))
@@ -75,7 +78,7 @@ class Assignment(Comparisons):
             LEFT JOIN others AS first ON first.pair_id = served.pair_id AND NOT first.is_repeat
             LEFT JOIN others AS again ON again.pair_id = served.pair_id AND again.is_repeat
             WHERE (study IS NOT NULL) = ?"""
-        asked = [round, RaterKind.PERSON.value, Choice.SKIP.value, rater_id, in_studies]
+        asked = [round, RaterKind.PERSON.value, rater_id, in_studies]
         with self.reading() as connection:
             row = connection.execute(query, asked).fetchone()
         assert row is not None
@@ -113,16 +116,22 @@ class Assignment(Comparisons):
             return self.record_in(connection, [comparison])[0]
 
     def take_back(
-        self, rater_id: str, idempotency_key: str, *, now: datetime | None = None
+        self,
+        rater_id: str,
+        round: int,  # noqa: A002
+        idempotency_key: str,
+        *,
+        now: datetime | None = None,
     ) -> tuple[Comparison, Question | None] | None:
-        """Withdraw the rater's latest answer and ask them that question again.
+        """Withdraw the rater's latest answer to what is asked now and ask them that question again.
 
         Returns the undo event and the question, or none where others have taken a skipped pair's
-        seats since. None where there is nothing to withdraw.
+        seats since. None where there is nothing to withdraw: what was said in rounds and studies
+        that are over stands.
         """
         moment = now or utc_now()
         with self.writing() as connection:
-            event = self.undo_in(connection, rater_id, idempotency_key)
+            event = self.undo_in(connection, rater_id, idempotency_key, round)
             if event is None:
                 return None
             (pair,) = rows.PAIRS.select(connection, pair_id=event.pair_id)
@@ -145,8 +154,7 @@ def _turns(
     """Return the pairs that are the rater's turn, each with whether it is the second time."""
     query = f"""{TURNS} SELECT pair_id, is_repeat FROM turns
         ORDER BY rank, study IS NULL, turn, place LIMIT ?"""
-    seats = [RaterKind.PERSON.value, moment, Choice.SKIP.value]
-    asked = [number, *seats, *[rater_id] * 4, repeat_after, rater_id, num]
+    asked = [number, RaterKind.PERSON.value, moment, *[rater_id] * 4, repeat_after, rater_id, num]
     found = connection.execute(query, asked).fetchall()
     wanted = rows.PAIRS.select(connection, pair_id=[pair_id for pair_id, _ in found])
     pairs = {pair.pair_id: pair for pair in wanted}
@@ -180,7 +188,7 @@ def _has_seat(connection: Connection, pair_id: str, rater_id: str, moment: datet
         return True
     query = f"""WITH {SEATED}
         SELECT count(*), count(*) FILTER (WHERE rater_id = ?) FROM seated WHERE pair_id = ?"""
-    asked = [RaterKind.PERSON.value, moment, Choice.SKIP.value, rater_id, pair_id]
+    asked = [RaterKind.PERSON.value, moment, rater_id, pair_id]
     row = connection.execute(query, asked).fetchone()
     pairs = rows.PAIRS.select(connection, pair_id=pair_id)
     is_open = not pairs or pairs[0].better is not None

@@ -22,9 +22,11 @@ SEATED = """
             SELECT 1 FROM answers
             WHERE answers.pair_id = newest.pair_id AND answers.rater_id = newest.rater_id)),
     seated AS (
-        SELECT pair_id, rater_id FROM answers WHERE choice <> ?
+        SELECT pair_id, rater_id FROM answers GROUP BY pair_id, rater_id
+            HAVING count(*) FILTER (WHERE choice = 'skip') = 0
         UNION SELECT pair_id, rater_id FROM held)"""
-"""Who sits where, from the kind of rater, the time and the choice that gives a seat back."""
+"""Who sits where, from the kind of rater and the time. Who skips a question about a pair leaves the
+pair out: they give their seat back, and nothing more is asked of them about it."""
 
 TURNS = f"""
     WITH {SERVED}, {SEATED},
@@ -44,7 +46,7 @@ TURNS = f"""
         LEFT JOIN taken ON taken.pair_id = served.pair_id
         LEFT JOIN mine ON mine.pair_id = served.pair_id AND NOT mine.is_repeat
         LEFT JOIN held ON held.pair_id = served.pair_id AND held.rater_id = ?
-        WHERE coalesce(mine.num, 0) < num_aspects
+        WHERE coalesce(mine.num, 0) < num_aspects AND coalesce(mine.num_skips, 0) = 0
             AND (coalesce(taken.num, 0) < num_raters OR better IS NOT NULL)),
     due AS (
         SELECT served.*, true AS is_repeat, CASE WHEN again.num > 0 THEN 0 ELSE 1 END AS rank
@@ -52,7 +54,7 @@ TURNS = f"""
         JOIN mine ON mine.pair_id = served.pair_id AND NOT mine.is_repeat
         LEFT JOIN mine AS again ON again.pair_id = served.pair_id AND again.is_repeat
         WHERE asked_again AND mine.num = num_aspects AND mine.num_skips = 0
-            AND coalesce(again.num, 0) < num_aspects
+            AND coalesce(again.num, 0) < num_aspects AND coalesce(again.num_skips, 0) = 0
             AND (SELECT count(*) FROM current_answers
                 WHERE rater_id = ? AND ordinal > mine.latest) >= ?),
     places AS (

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from data import rows
+from data.assignment_queries import SERVED
 from data.engine import Connection, Verbs
 from data.errors import UnknownRecord
 from data.records import Aspect, Choice, Comparison, Counts, RaterKind
@@ -49,15 +50,21 @@ class Comparisons(Verbs):
             return self.undo_in(connection, rater_id, idempotency_key)
 
     def undo_in(
-        self, connection: Connection, rater_id: str, idempotency_key: str
+        self,
+        connection: Connection,
+        rater_id: str,
+        idempotency_key: str,
+        round: int | None = None,  # noqa: A002
     ) -> Comparison | None:
-        """Do what `undo` does, as a part of an open transaction."""
+        """Do what `undo` does, as a part of an open transaction.
+
+        With a round, of what is asked in it and in open studies alone.
+        """
         if known := rows.COMPARISONS.select(connection, idempotency_key=idempotency_key):
             return known[0]
-        current = rows.COMPARISONS.select(connection, source="current_answers", rater_id=rater_id)
-        if not current:
+        last = _latest(connection, rater_id, round)
+        if last is None:
             return None
-        last = current[-1]
         event = Comparison.new(
             pair_id=last.pair_id,
             rater_id=rater_id,
@@ -147,6 +154,16 @@ class Comparisons(Verbs):
 def _value(kind: RaterKind | None) -> str | None:
     """Return a kind as its column holds it."""
     return None if kind is None else kind.value
+
+
+def _latest(connection: Connection, rater_id: str, number: int | None) -> Comparison | None:
+    columns = ", ".join(rows.COMPARISONS.columns())
+    query = f"""WITH {SERVED} SELECT {columns} FROM current_answers
+        WHERE rater_id = ? AND (CAST(? AS BIGINT) IS NULL
+            OR pair_id IN (SELECT pair_id FROM served))
+        ORDER BY ordinal DESC LIMIT 1"""
+    found = connection.execute(query, [number, rater_id, number]).fetchone()
+    return None if found is None else rows.COMPARISONS.read(found)
 
 
 def _chained(connection: Connection, comparisons: Sequence[Comparison]) -> list[Comparison]:

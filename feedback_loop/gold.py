@@ -1,14 +1,15 @@
 """Gold pairs: an image of the prompt against one that was drawn for another, so we know the better.
 
 They cost no drawing. Where the world has a judge, the better image meets the prompt and the other
-does not; elsewhere the other image's prompt shares as few words with it as can be found.
+does not; elsewhere the other image's prompt shares as few words with it as can be found. Which of
+the two is the better picture nobody knows, so a round that asks no more than that has none.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from data.records import Image, Pair, Prompt
+from data.records import Aspect, Image, Pair, Prompt
 from feedback_loop.loop import Loop
 from feedback_loop.world import judge_of
 
@@ -19,6 +20,8 @@ _TRIES = 8
 def add_gold(loop: Loop, number: int, images: Sequence[Image]) -> None:
     """Make the round's gold pairs of its images; what is there already stays as it is."""
     config = loop.config
+    if set(config.generate.aspects) == {Aspect.QUALITY}:
+        return
     num = round(config.people.gold_share * config.generate.num_pairs)
     prompts = {prompt.prompt_id: prompt for prompt in loop.prompts("train", "compared")}
     rng = np.random.default_rng([config.seed, number, 1])

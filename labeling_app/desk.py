@@ -12,12 +12,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from data.questions import Question, Seats
-from data.records import Aspect, Choice, Comparison, Pair, Rater, utc_now
+from data.questions import Question
+from data.records import Choice, Comparison, Rater
 from data.store import Store
 from labeling_app.cards import Card, Cards
 from labeling_app.presses import Debounce, Press
-from labeling_app.progress import Progress, measure
+from labeling_app.progress import Progress
+from labeling_app.standing import Standing, key_of
 
 AHEAD = 3
 """Questions known in advance: one on the screen, one loaded behind it, one to follow at once."""
@@ -66,25 +67,19 @@ class Desk:
         self._store = store
         self._clock = clock
         self._cards = Cards(store, rater.rater_id)
+        self._standing = Standing(store, rater.rater_id)
         self._debounce = Debounce()
         self._lock = threading.RLock()
         self._name = secrets.token_hex(8)
         self._num_served = 0
         self._queue: list[Question] = []
-        self._mine: list[Comparison] = []
-        self._round = 0
-        self._pairs: dict[str, Pair] = {}
-        self._seats = dict.fromkeys((False, True), Seats(num=0, num_taken_by_others=0))
-        """Of the round, and of the open studies."""
 
     def refresh(self) -> None:
         """Read the store anew; the question on the desk stays if it is still to be answered."""
         with self._lock:
-            self._round = self._store.newest_round()
-            self._pairs = {p.pair_id: p for p in self._store.served_pairs(self._round)}
-            self._mine = self._store.answers(self.rater.rater_id)
+            self._standing.read()
             before = self._head
-            self._queue = [before] if before and self._is_asked(before) else []
+            self._queue = [before] if before and self._standing.is_asked(before) else []
             self.refill()
             if self._head != before or self._num_served == 0:
                 self._num_served += 1
@@ -105,10 +100,7 @@ class Desk:
         """Look up the questions to come. Called after showing one, so that nobody waits for it."""
         with self._lock:
             if len(self._queue) < AHEAD:
-                found = self._store.take_questions(self.rater.rater_id, self._round, _TAKEN)
-                known = {_key_of(question) for question in self._queue}
-                self._queue += [each for each in found if _key_of(each) not in known]
-                self._seats = self._count_seats()
+                self._find_more()
             self._cards.look_up(self._queue)
             for question in self._queue:
                 self._cards.card(question)
@@ -121,32 +113,23 @@ class Desk:
                 token=self._token,
                 card=cards[0] if cards else None,
                 ahead=tuple(cards[1:]),
-                progress=self._progress(),
+                progress=self._standing.progress(self._head),
             )
 
-    def _progress(self) -> Progress:
-        """Measure what the question is of: a study, or the round; with no question the round."""
-        is_study = self._head.pair.study is not None if self._head else not self._seats[False].num
-        pairs = {i: p for i, p in self._pairs.items() if (p.study is not None) == is_study}
-        is_study = is_study and bool(pairs)
-        seats = self._seats[is_study]
-        return measure(self._mine, pairs, seats, self._round, utc_now(), is_of_studies=is_study)
+    def _find_more(self) -> None:
+        """Add questions to the queue; the first on an empty desk begins another showing.
 
-    def _count_seats(self) -> dict[bool, Seats]:
-        of_round = self._store.seats(self._round, self.rater.rater_id)
-        if not any(pair.study for pair in self._pairs.values()):
-            return self._seats | {False: of_round}
-        in_studies = self._store.seats(self._round, self.rater.rater_id, in_studies=True)
-        return {False: of_round, True: in_studies}
+        Else a press on the ending, which is still on the screen, would be an answer to it.
+        """
+        found = self._standing.look_up(_TAKEN)
+        known = {key_of(question) for question in self._queue}
+        if not self._queue and found:
+            self._num_served += 1
+        self._queue += [each for each in found if key_of(each) not in known]
 
     @property
     def _head(self) -> Question | None:
         return self._queue[0] if self._queue else None
-
-    def _is_asked(self, question: Question) -> bool:
-        """Say whether a question still waits for the rater's answer."""
-        answered = {_key_of(comparison) for comparison in self._mine}
-        return question.pair.pair_id in self._pairs and _key_of(question) not in answered
 
     @property
     def _token(self) -> str:
@@ -173,22 +156,26 @@ class Desk:
             repeats=question.repeats,
         )
         stored = self._store.answer(comparison)
-        self._serve(self._queue[1:])
+        rest = self._queue[1:]
+        if press.choice is Choice.SKIP:  # the pair is left out, whatever else is asked about it
+            rest = [each for each in rest if each.pair.pair_id != comparison.pair_id]
+        self._serve(rest)
         if stored is None:
             return Outcome.TAKEN
-        self._mine.append(stored)
+        self._standing.add(stored)
         return Outcome.RECORDED
 
     def _undo(self) -> Outcome:
-        taken_back = self._store.take_back(self.rater.rater_id, self._key("undo"))
+        asked_now = self._store.newest_round()  # this page may be older
+        taken_back = self._store.take_back(self.rater.rater_id, asked_now, self._key("undo"))
         if taken_back is None:
             return Outcome.NOTHING_TO_UNDO
         event, question = taken_back
-        self._mine = [c for c in self._mine if c.comparison_id != event.supersedes]
+        self._standing.withdraw(event.supersedes)
         if question is None:
             self._serve([each for each in self._queue if each.pair.pair_id != event.pair_id])
             return Outcome.UNDONE_AND_TAKEN
-        self._serve([question, *(e for e in self._queue if _key_of(e) != _key_of(question))])
+        self._serve([question, *(e for e in self._queue if key_of(e) != key_of(question))])
         return Outcome.UNDONE
 
     def _key(self, what: str) -> str:
@@ -200,12 +187,6 @@ class Desk:
         self._num_served += 1
         if not self._queue:
             self.refill()
-
-
-def _key_of(asked: Question | Comparison) -> tuple[str, Aspect, bool]:
-    """Return which question it is, or answers."""
-    pair_id = asked.pair.pair_id if isinstance(asked, Question) else asked.pair_id
-    return pair_id, asked.aspect, asked.repeats is not None
 
 
 _desks: dict[tuple[str, str], Desk] = {}

@@ -12,37 +12,47 @@ from labeling_app.hours_chart import hours_chart
 from labeling_app.rating_report import RaterLine, RatingReport, report_on
 from labeling_app.rating_words import agreement_words, share_words, side_words, win_words
 
+_ABOUT = 0.1
+"""Share to which raters are told how far a round is."""
+
 
 def show(
     store: Store, *, is_admin: bool, on_back: Callable[[], None], on_studies: Callable[[], None]
 ) -> None:
-    """Show the newest round; who rates how is for admins."""
+    """Show the newest round; to who is no admin no more than about how far it is.
+
+    An exact count would stand still where an answer only checked its rater, and tell gold by that.
+    """
     with st.container(key="progress"):
         try:
             report = report_on(store)
         except TastemakerError as error:
             frame.show_problem(error)
             return
-        _head(report, on_back)
+        _head(report, on_back, is_exact=is_admin)
         if is_admin and st.button("Studies", icon=":material/balance:"):
             on_studies()
         if not report.raters:
             st.write("Nobody has compared a pair of this round yet.")
             return
-        _figures(report)
         if is_admin:
+            _figures(report)
             _wins(report)
             _hours(report)
             _raters(report.raters)
 
 
-def _head(report: RatingReport, on_back: Callable[[], None]) -> None:
+def _head(report: RatingReport, on_back: Callable[[], None], *, is_exact: bool) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         st.subheader(f"Round {report.round}", anchor=False)
         if st.button("Back to the pairs", icon=":material/arrow_back:"):
             on_back()
     share = report.num_answered / report.num_seats if report.num_seats else 0.0
-    said = f"{report.num_answered} of {report.num_seats} answers are there"
+    if is_exact:
+        said = f"{report.num_answered} of {report.num_seats} answers are there"
+    else:
+        share = round(share / _ABOUT) * _ABOUT
+        said = f"About {share:.0%} of the answers are there"
     st.progress(min(1.0, share), text=said)
 
 

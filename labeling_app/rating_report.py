@@ -66,15 +66,16 @@ def report_on(store: Store, round: int | None = None) -> RatingReport:  # noqa: 
     number = store.newest_round() if round is None else round
     of_round = {pair.pair_id: pair for pair in store.pairs(number)}
     names = {rater.rater_id: rater.name for rater in store.raters()}
-    aspect = next((pair.aspects[0] for pair in of_round.values()), Aspect.OVERALL)
+    aspects = next((pair.aspects for pair in of_round.values()), (Aspect.OVERALL,))
+    aspect = aspects[0]
     rated = of_aspect(store.comparisons(round=number, kind=RaterKind.PERSON), aspect)
-    checks = of_aspect(store.checks(number), aspect)
+    checks = store.checks(number)
     seats = store.seats(number, "")
     gold = {pair.pair_id: pair for pair in store.gold_pairs(number)}
     described = rater_quality(
         rated,
         of_round | gold,
-        gold=[check for check in checks if check.pair_id in gold],
+        gold=_of_known_answer([check for check in checks if check.pair_id in gold], aspects),
         repeats=_repeats(rated, checks),
     )
     return RatingReport(
@@ -92,6 +93,12 @@ def report_on(store: Store, round: int | None = None) -> RatingReport:  # noqa: 
         ],
         wins=_wins(store, rated, of_round),
     )
+
+
+def _of_known_answer(checks: Sequence[Comparison], aspects: Sequence[Aspect]) -> list[Comparison]:
+    """Return the answers to one question whose answer gold knows: which image meets the prompt."""
+    known = next((aspect for aspect in aspects if aspect is not Aspect.QUALITY), None)
+    return [] if known is None else of_aspect(checks, known)
 
 
 def _repeats(rated: Sequence[Comparison], checks: Sequence[Comparison]) -> list[Repeat]:

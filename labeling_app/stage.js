@@ -156,7 +156,7 @@ class Stage {
   press(choice, at) {
     const isBurst = at - this.pressedAt < this.data.min_gap_ms;
     this.pressedAt = at;
-    const isReady = choice === "undo" || choice === "skip" || this.isComplete;
+    const isReady = choice === "undo" || (this.data.pair && (choice === "skip" || this.isComplete));
     if (this.waiting || !this.shown || !isReady) return;
     // The server drops bursts too, but it cannot tell them apart when it is slow itself.
     if (isBurst) return this.say(this.data.too_fast);

@@ -57,7 +57,7 @@ def rater_quality(
     Args:
         comparisons: Of one aspect, one for each rater and pair; none of those below.
         pairs: All pairs by their id.
-        gold: Answers of the same aspect to gold pairs.
+        gold: Answers of one aspect, whose answer is known, to gold pairs.
         repeats: Answers of one rater to one pair with the sides swapped; else a `ValueError`.
     """
     by_rater: dict[str, list[Comparison]] = {}

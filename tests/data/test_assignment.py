@@ -90,7 +90,7 @@ def test_ten_raters_who_come_and_go_give_each_pair_its_exact_number(store: Store
             choice = Choice.SKIP if rng.random() < 0.05 else rng.choice(list(Choice)[:4])
             store.answer(answer(waiting[0], rater, choice), now=moment)
             if rng.random() < 0.1:
-                store.take_back(rater.rater_id, f"{moment}", now=moment)
+                store.take_back(rater.rater_id, 2, f"{moment}", now=moment)
         held[rater.rater_id] = waiting[1:]
     moment += LEASE
     for rater in people:  # those who stay finish
@@ -138,7 +138,7 @@ def test_a_skip_gives_the_seat_to_others_for_good(store: Store, people):
     store.answer(answer(pair, ada, Choice.SKIP), now=NOW)
     assert pair not in take(store, ada, 6)
     assert pair in take(store, bob, 6)
-    event, back = store.take_back(ada.rater_id, "undo", now=NOW)
+    event, back = store.take_back(ada.rater_id, 1, "undo", now=NOW)
     assert event.choice is Choice.UNDO
     assert back is None  # Bob holds it
     assert pair not in take(store, ada, 6)
@@ -148,13 +148,26 @@ def test_what_is_taken_back_is_the_raters_again(store: Store, people):
     ada, bob = people[:2]
     (pair,) = take(store, ada)
     store.answer(answer(pair, ada), now=NOW)
-    event, back = store.take_back(ada.rater_id, "undo", now=NOW)
+    event, back = store.take_back(ada.rater_id, 1, "undo", now=NOW)
     assert back is not None
     assert back.pair == pair
     assert event.supersedes is not None
     assert take(store, ada) == [pair]
     assert pair not in take(store, bob, 6)
-    assert store.take_back(bob.rater_id, "undo of nothing", now=NOW) is None
+    assert store.take_back(bob.rater_id, 1, "undo of nothing", now=NOW) is None
+
+
+def test_what_was_said_in_a_round_that_is_over_is_not_taken_back(store: Store, people):
+    ada = people[0]
+    (pair,) = take(store, ada)
+    store.answer(answer(pair, ada), now=NOW)
+    add_overlap(store)
+    assert store.take_back(ada.rater_id, 2, "undo", now=NOW) is None
+    (newer,) = taken_pairs(store, ada.rater_id, 2, 1, now=NOW)
+    store.answer(answer(newer, ada), now=NOW)
+    event, _ = store.take_back(ada.rater_id, 2, "undo", now=NOW)
+    assert event.pair_id == newer.pair_id
+    assert [c.pair_id for c in store.comparisons()] == [pair.pair_id]
 
 
 def test_simulated_raters_take_no_seat_from_people(store: Store, people):

@@ -95,7 +95,7 @@ def test_who_is_amidst_a_pair_goes_on_with_it_and_keeps_the_seat(store, ann, bob
     reply(store, ann, first)
     assert store.take_questions(ann.rater_id, 2, 2)[0] == second
     assert len(answer_all(store, bob)) == 0  # Ann holds the other pair too
-    event, again = store.take_back(ann.rater_id, "undo")
+    event, again = store.take_back(ann.rater_id, 2, "undo")
     assert event.aspect is Aspect.ALIGNMENT
     assert again == first
 
@@ -157,7 +157,7 @@ def test_what_is_due_comes_at_the_end_if_there_is_not_enough_between(store, ann,
     seats = store.seats(2, bob.rater_id)
     assert (seats.num, seats.num_taken_by_others) == (3, 3)
     assert (seats.num_checks, seats.num_checks_by_others) == (3, 3)
-    event, back = store.take_back(ann.rater_id, "undo")
+    event, back = store.take_back(ann.rater_id, 2, "undo")
     assert back == asked[-1]
     assert event.repeats == back.repeats
     assert len(store.comparisons(2)) == 6
@@ -166,6 +166,27 @@ def test_what_is_due_comes_at_the_end_if_there_is_not_enough_between(store, ann,
 def test_a_skipped_pair_does_not_come_back(store: Store, ann: Rater, add_pairs):
     add_pairs(2, asked_again=True)
     assert len(answer_all(store, ann, Choice.SKIP)) == 2
+
+
+def test_a_skip_leaves_out_the_whole_pair_and_gives_it_to_others(store, ann, bob, add_pairs):
+    (pair,) = add_pairs(1, aspects=BOTH, asked_again=True)
+    first, second = store.take_questions(ann.rater_id, 2, 2)
+    reply(store, ann, first)
+    reply(store, ann, second, Choice.SKIP)
+    assert store.take_questions(ann.rater_id, 2, 2) == []
+    assert store.seats(2, bob.rater_id).num_taken_by_others == 0
+    assert [q.pair for q in answer_all(store, bob)] == [pair] * 4
+    assert store.seats(2, ann.rater_id).num_taken_by_others == 1
+
+
+def test_a_second_showing_is_left_out_whole_too(store: Store, ann: Rater, add_pairs):
+    add_pairs(1, aspects=BOTH, asked_again=True)
+    for _ in BOTH:
+        reply(store, ann, store.take_questions(ann.rater_id, 2, 1)[0])
+    again = store.take_questions(ann.rater_id, 2, 1)[0]
+    assert again.repeats is not None
+    reply(store, ann, again, Choice.SKIP)
+    assert store.take_questions(ann.rater_id, 2, 1) == []
 
 
 def test_studies_are_asked_first_while_they_are_open_and_never_learned_from(

@@ -33,6 +33,12 @@ def test_gold_sets_an_image_of_the_prompt_against_one_of_another(checked: Loop):
     assert checked.store.gold_pairs(1) == pairs
 
 
+def test_a_round_that_asks_for_quality_alone_has_no_gold(checked: Loop):
+    told = replace(checked.config.generate, aspects=(Aspect.QUALITY,))
+    generate(replace(checked, config=replace(checked.config, generate=told)), 1)
+    assert checked.store.gold_pairs(1) == []
+
+
 def test_where_there_is_a_judge_it_knows_the_better_image(
     checked: Loop, brightness_judge, monkeypatch
 ):

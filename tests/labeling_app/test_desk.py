@@ -1,10 +1,11 @@
 import threading
+from dataclasses import replace
 
 import pytest
 
 from data.assignment import LEASE
 from data.errors import StoreBusy
-from data.records import Choice, Comparison, Rater, RaterKind, utc_now
+from data.records import Aspect, Choice, Comparison, Rater, RaterKind, utc_now
 from data.workspace import Workspace
 from labeling_app.desk import Desk, Outcome, View, desk_of
 from labeling_app.presses import Press
@@ -240,6 +241,68 @@ def test_what_the_store_refused_can_be_pressed_again(sitting: Sitting, ada: Rate
     assert sitting.pair_id == pair_id
     assert sitting.press(Choice.LEFT) is Outcome.RECORDED
     assert [c.pair_id for c in sitting.stored()] == [pair_id]
+
+
+def test_a_press_on_the_ending_answers_no_pair_that_came_meanwhile(
+    sitting: Sitting, workspace: Workspace, add_round
+):
+    while sitting.view.card is not None:
+        sitting.press(Choice.TIE)
+    ending = sitting.view.token
+    add_round(workspace, 6)  # one more than there was
+    sitting.desk.refill()  # as it is after the ending was drawn
+    assert sitting.view.card is not None
+    assert sitting.press(Choice.LEFT, token=ending) is Outcome.STALE
+    assert [c.choice for c in sitting.stored()] == [Choice.TIE] * 5
+    assert sitting.press(Choice.LEFT) is Outcome.RECORDED
+
+
+def test_pairs_that_come_while_one_rates_count(sitting: Sitting, workspace: Workspace, add_round):
+    add_round(workspace, 7)
+    while sitting.view.card is not None:
+        sitting.press(Choice.TIE)
+    progress = sitting.view.progress
+    assert (progress.num_answered, progress.num_seats) == (7, 7)
+
+
+def test_a_study_that_comes_while_one_rates_is_told_as_one(
+    sitting: Sitting, workspace: Workspace, queue_study
+):
+    sitting.press(Choice.LEFT)
+    queue_study(workspace, 1)
+    titles = []
+    while sitting.view.card is not None:
+        is_of_study = sitting.view.card.question.pair.study is not None
+        assert (title(sitting.view.progress) == "Study") is is_of_study
+        titles.append(title(sitting.view.progress))
+        sitting.press(Choice.LEFT)
+    assert titles.count("Study") == 1
+    assert sitting.view.progress.num_answered == 5
+
+
+def test_a_skip_goes_on_to_another_pair(workspace: Workspace, ada: Rater):
+    store = workspace.store()
+    both = (Aspect.ALIGNMENT, Aspect.QUALITY)
+    pairs = [
+        replace(pair, round=2, pair_id=f"two {n}", aspects=both)
+        for n, pair in enumerate(store.pairs()[:2])
+    ]
+    store.add_pairs(pairs)
+    sitting = Sitting(workspace, ada)
+    skipped = sitting.pair_id
+    sitting.press(Choice.SKIP)
+    assert sitting.pair_id not in (None, skipped)
+    for _ in both:
+        sitting.press(Choice.LEFT)
+    assert sitting.view.card is None
+    assert len(sitting.stored()) == 3
+
+
+def test_undo_stops_at_the_rounds_beginning(sitting: Sitting, workspace: Workspace, add_round):
+    sitting.press(Choice.LEFT)
+    add_round(workspace, 2, number=2)
+    assert sitting.press(Choice.UNDO) is Outcome.NOTHING_TO_UNDO
+    assert len(sitting.stored()) == 1
 
 
 def test_an_empty_workspace_has_nothing_to_show(empty_workspace: Workspace):

@@ -279,6 +279,7 @@ def test_admins_reach_the_studies_and_others_do_not(
     monkeypatch.setattr("labeling_app.access.is_admin", lambda _: False)
     page.send("progress", True)
     assert [button.label for button in page.app.button] == ["Back to the pairs"]
+    assert "About 0% of the answers" in str(page.app.get("progress")[0].proto)
 
 
 def test_raters_are_told_of_a_study_and_never_which(served: Workspace, ada: Rater, queue_study):

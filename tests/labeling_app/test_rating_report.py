@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -185,3 +186,34 @@ def test_a_round_of_two_questions_is_reported_by_the_first(tmp_path: Path, add_r
     report = report_on(store)
     assert report.aspect is Aspect.ALIGNMENT
     assert report.num_by_choice == {"right": 1}
+
+
+@pytest.mark.parametrize(
+    ("aspects", "is_known"),
+    [
+        ((Aspect.QUALITY,), False),
+        ((Aspect.QUALITY, Aspect.ALIGNMENT), True),
+        ((Aspect.OVERALL, Aspect.QUALITY), True),
+    ],
+)
+def test_gold_is_judged_by_what_was_asked_for_and_not_by_quality(
+    workspace: Workspace, ada: Rater, aspects: tuple[Aspect, ...], is_known: bool
+):
+    store = workspace.store()
+    pair = replace(store.pairs()[0], round=2, pair_id="asked", aspects=aspects)
+    gold = replace(pair, pair_id="gold", better=pair.image_a)
+    store.add_pairs([pair, gold])
+    for asked, aspect in product((pair, gold), aspects):
+        is_worse = asked is gold and aspect is Aspect.QUALITY  # which quality may well be
+        store.record(
+            Comparison.new(
+                pair_id=asked.pair_id,
+                rater_id=ada.rater_id,
+                aspect=aspect,
+                choice=Choice.RIGHT if is_worse else Choice.LEFT,
+                shown_left=asked.image_a,
+            )
+        )
+    (line,) = report_on(store).raters
+    assert (line.quality.gold is not None) is is_known
+    assert line.quality.gold is None or line.quality.gold.value == 1
