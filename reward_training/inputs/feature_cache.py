@@ -3,10 +3,10 @@
     features/<backbone>/images/<hash>.safetensors    of images, known by SHA-256 of their files
     features/<backbone>/texts/<hash>.safetensors     of prompts, known by SHA-256 of their UTF-8
 
-`<backbone>` is a digest of all that decides a feature's bits: the weights, the preprocessing, the
-kind of device and the libraries' versions (`backbones.digest_of_towers`). Where one of them
-changes, another folder is begun and the old one is never read again; any folder may be deleted at
-any time, and what is missing is computed anew.
+`<backbone>` is a digest of all that decides a feature's bits: the weights and their architecture,
+the preprocessing, the kind of device and the libraries' versions (`backbones.digest_of_towers`).
+Where one of them changes, another folder is begun and the old one is never read again; any folder
+may be deleted at any time, and what is missing is computed anew.
 
 A shard is written once, whole, and never altered: `features` (shard embedding) and `sha256` (shard
 32), the bytes of the keys. Its name is SHA-256 of its own bytes, by which it is verified whenever

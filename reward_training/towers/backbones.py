@@ -42,9 +42,8 @@ def open_backbone(source: str) -> Backbone:
         return _kind_of(name).open(name)
     if (path := _of_image_reward(source)) is not None:
         return image_reward.open_image_reward(path)
-    model, _, pretrained = source.partition("/")
-    if open_clip_backbone.is_known(model) and pretrained:
-        return ClipBackbone.open_known(model, pretrained)
+    if known := _known(source):
+        return ClipBackbone.open_known(*known)
     raise RewardError(f"no backbone at {source!r}: expected {_FORMS}")
 
 
@@ -72,6 +71,12 @@ def _of_image_reward(source: str) -> str | None:
     return path if name == image_reward.NAME else None
 
 
+def _known(source: str) -> tuple[str, str] | None:
+    """Return architecture and weights of one of open_clip's own; None of any other backbone."""
+    model, _, pretrained = source.partition("/")
+    return (model, pretrained) if open_clip_backbone.is_known(model) and pretrained else None
+
+
 def _kind_of(source: str) -> type[TransformersBackbone] | type[BlipBackbone]:
     """Return which backbone a model of transformers is."""
     kind = model_type(source)
@@ -84,11 +89,16 @@ def _kind_of(source: str) -> type[TransformersBackbone] | type[BlipBackbone]:
 
 
 def digest_of_source(source: str) -> str:
-    """Return a digest of a local backbone's files, or of its name where it is a hub's."""
+    """Return a digest of a local backbone's files, or of its name where it is a hub's.
+
+    Of one of open_clip's own it has the architecture too, which the weights do not hold.
+    """
     files = image_reward.local_files(_of_image_reward(source) or "")
     if Path(source).is_dir():
         files = sorted(path for path in Path(source).iterdir() if path.is_file())
-    return digest([[path.name, sha256_of(path)] for path in files] if files else source)
+    found = [[path.name, sha256_of(path)] for path in files] if files else source
+    known = None if files else _known(source)
+    return digest([found, open_clip_backbone.architecture_of(*known)] if known else found)
 
 
 def digest_of_towers(backbone: Backbone, source: str, device: torch.device) -> str:

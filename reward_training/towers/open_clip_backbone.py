@@ -64,16 +64,19 @@ class ClipBackbone(TwoTowers):
     @classmethod
     def open_known(cls, model: str, pretrained: str) -> "ClipBackbone":
         """Open one of open_clip's own, whose weights are downloaded, or a file of its weights."""
+        architecture = architecture_of(model, pretrained)
         try:
-            clip = open_clip.create_model(model, pretrained=pretrained)
+            clip = open_clip.create_model(
+                model,
+                pretrained=pretrained,
+                force_quick_gelu=architecture.get("quick_gelu", False),
+            )
             tokenizer = open_clip.get_tokenizer(model)
         except _ERRORS as error:
             raise RewardError(
                 f"open_clip cannot open {model}/{pretrained}: {first_lines(error)}"
             ) from None
-        return cls(
-            clip, tokenizer, _complete({"model_cfg": open_clip.get_model_config(model)}, clip)
-        )
+        return cls(clip, tokenizer, _complete({"model_cfg": architecture}, clip))
 
     @classmethod
     def of_architecture(cls, model: str, *, resize_mode: ResizeMode) -> "ClipBackbone":
@@ -153,6 +156,17 @@ class ClipBackbone(TwoTowers):
 def is_known(model: str) -> bool:
     """Say whether open_clip has an architecture of this name."""
     return model in open_clip.list_models()
+
+
+def architecture_of(model: str, pretrained: str) -> dict[str, Any]:
+    """Return the `model_cfg` of one of open_clip's own, as its weights were trained.
+
+    OpenAI's and some others' were trained with QuickGELU. Where open_clip knows that of the weights
+    and the architecture's name does not say it, it warns and builds GELU, with other features.
+    """
+    architecture: Any = open_clip.get_model_config(model)  # None of unknown ones alone
+    trained_as = open_clip.get_pretrained_cfg(model, pretrained)
+    return architecture | ({"quick_gelu": True} if trained_as.get("quick_gelu") else {})
 
 
 def _check_tokenizer(tokenizer: Callable[[list[str]], Tensor], definition: dict[str, Any]) -> None:
