@@ -1,7 +1,7 @@
 """Opens a published reward by its name, with weights from the hub or from a file of one's own."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from data.errors import RewardError
@@ -40,8 +40,13 @@ def open_pick_score(name: str, path: str) -> PublishedReward:
 
 
 def open_hps(name: str, path: str, file: str = "HPS_v2_compressed.pt") -> PublishedReward:
-    """Open HPS v2 (Wu et al. 2023): the cosine of a CLIP ViT-H/14 that was fitted to choices."""
+    """Open HPS v2 (Wu et al. 2023): the cosine of a CLIP ViT-H/14 that was fitted to choices.
+
+    Its publisher makes tensors of images before resizing them (`hpsv2/src/open_clip/transform.py`
+    of tgxs002/HPSv2; with torchvision 0.17 or later that is antialiased).
+    """
     backbone = ClipBackbone.of_architecture(_HPS_CLIP, resize_mode="longest")
+    backbone.preprocess = replace(backbone.preprocess, whole_grey_levels=False)
     return fill_hps(name, checkpoint_of(path, "xswu/HPSv2", file), backbone)
 
 

@@ -23,7 +23,8 @@ CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 class Preprocessing:
     """A resize to a fixed size, then mean and deviation of the channels.
 
-    Of images with whole grey levels it makes what PIL and torchvision make of the files.
+    Of images with whole grey levels it makes what torchvision makes of the files, by PIL or, where
+    `whole_grey_levels` is false, once they are tensors.
     """
 
     size: tuple[int, int]
@@ -34,6 +35,9 @@ class Preprocessing:
     keeps it and adds black on both sides."""
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    whole_grey_levels: bool = True
+    """Resized images have the grey levels that a file can hold, as PIL makes them; false: what
+    bicubic makes of floats, which may lie below 0 or above 1."""
 
     @classmethod
     def of_open_clip(cls, config: dict[str, object]) -> "Preprocessing":
@@ -90,17 +94,26 @@ class Preprocessing:
     def _resize(
         self, images: Float[Tensor, "batch 3 height width"], size: tuple[int, int]
     ) -> Float[Tensor, "batch 3 new_height new_width"]:
-        """Resize one side, then the other, to whole grey levels each time, as PIL does."""
+        """Resize one side, then the other, to whole grey levels each time, as PIL does.
+
+        Without whole grey levels the order of sides changes nothing, and both are resized at once.
+        """
+        if not self.whole_grey_levels:
+            return self._interpolate(images, size)
         height, width = images.shape[-2:]
         is_height_first = size[0] < height and size[1] > width
         halfway = (size[0], width) if is_height_first else (height, size[1])
         for target in (halfway, size):
             if tuple(images.shape[-2:]) != target:
-                resized = functional.interpolate(
-                    images, target, mode=self.interpolation, antialias=True, align_corners=False
-                )
-                images = _to_grey_levels(resized)
+                images = _to_grey_levels(self._interpolate(images, target))
         return images
+
+    def _interpolate(
+        self, images: Float[Tensor, "batch 3 height width"], size: tuple[int, int]
+    ) -> Float[Tensor, "batch 3 new_height new_width"]:
+        return functional.interpolate(
+            images, size, mode=self.interpolation, antialias=True, align_corners=False
+        )
 
 
 def _to_grey_levels(images: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
