@@ -72,7 +72,10 @@ def _of_image_reward(source: str) -> str | None:
 
 
 def _known(source: str) -> tuple[str, str] | None:
-    """Return architecture and weights of one of open_clip's own; None of any other backbone."""
+    """Return architecture and weights of one of open_clip's own; None of any other backbone.
+
+    Weights are named by open_clip, or a file's path.
+    """
     model, _, pretrained = source.partition("/")
     return (model, pretrained) if open_clip_backbone.is_known(model) and pretrained else None
 
@@ -93,12 +96,19 @@ def digest_of_source(source: str) -> str:
 
     Of one of open_clip's own it has the architecture too, which the weights do not hold.
     """
-    files = image_reward.local_files(_of_image_reward(source) or "")
-    if Path(source).is_dir():
-        files = sorted(path for path in Path(source).iterdir() if path.is_file())
+    files, known = _local_files(source), _known(source)
     found = [[path.name, sha256_of(path)] for path in files] if files else source
-    known = None if files else _known(source)
     return digest([found, open_clip_backbone.architecture_of(*known)] if known else found)
+
+
+def _local_files(source: str) -> list[Path]:
+    """Return the files that decide what a source opens; none of the hub's."""
+    if Path(source).is_dir():
+        return sorted(path for path in Path(source).iterdir() if path.is_file())
+    if known := _known(source):
+        weights = Path(known[1])
+        return [weights] if weights.is_file() else []
+    return image_reward.local_files(_of_image_reward(source) or "")
 
 
 def digest_of_towers(backbone: Backbone, source: str, device: torch.device) -> str:

@@ -55,3 +55,15 @@ def test_the_digest_has_the_architecture_that_a_name_stands_for(weights, monkeyp
     assert before == digest_of_source(f"{NAME}/{QUICK}")
     monkeypatch.setitem(pretrained._PRETRAINED[NAME], QUICK, {"url": "none"})
     assert digest_of_source(f"{NAME}/{QUICK}") != before
+
+
+def test_the_digest_is_of_a_file_where_weights_are_one(weights):
+    source = f"{NAME}/{weights}"
+    assert open_backbone(source).embed_dim == ARCHITECTURE["embed_dim"]
+    before = digest_of_source(source)
+    moved = weights.rename(weights.parent / "elsewhere.pt")
+    assert digest_of_source(source) != before
+    weights.write_bytes(moved.read_bytes())
+    assert digest_of_source(source) == before
+    weights.write_bytes(moved.read_bytes()[:-1] + b"\x01")
+    assert digest_of_source(source) != before
