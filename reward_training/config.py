@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from data.errors import RewardError
+from devices.choice import require_device_name
 
 HeadKind = Literal["similarity", "linear", "mlp"]
 HeadChoice = Literal["auto", "similarity", "linear", "mlp"]
@@ -124,7 +125,8 @@ class TrainingConfig:
     """Learn the saved weights from all comparisons, for the number of updates that held-out ones
     chose; off: without the first fold's prompts."""
     device: str = "auto"
-    """"auto" takes a GPU where there is one. Only on "cpu" is a fit repeated bit for bit."""
+    """"auto" takes a GPU where there is one; else cpu, cuda, cuda:N or mps. Only on "cpu" is a fit
+    repeated bit for bit."""
 
     def __post_init__(self) -> None:
         for name in ("num_updates", "batch_size", "num_parts", "evaluate_every", "patience"):
@@ -150,6 +152,7 @@ class TrainingConfig:
             )
         if self.seed < 0:
             raise ValueError(f"seed: expected 0 or more, got {self.seed}")
+        require_device_name("device", self.device)
 
     def shared_by(self, num_processes: int) -> "TrainingConfig":
         """Return it with a batch in as many parts as are asked for, or in a few more to share.

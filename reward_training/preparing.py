@@ -6,7 +6,7 @@ import torch
 
 from data.records import Aspect
 from data.snapshot import Snapshot
-from devices.choice import default_device
+from devices.choice import chosen_device
 from devices.processes import Processes
 from reward_training.combined import CombinedReward
 from reward_training.config import CombinationConfig, FitConfig, ModelConfig, TrainingConfig
@@ -35,14 +35,12 @@ def prepare_fitting(
 ) -> Fitting | JointFitting:
     """Open the backbone, put a fresh head on it for each question that comparisons asked.
 
-    What is frozen and not yet kept is computed.
+    What is frozen and not yet kept is computed. Raises `ConfigError`, before anything is opened,
+    where the device is not to be had.
     """
-    device = config.training.device
-    if device == "auto":
-        processes = Processes()
-        device = default_device() if processes.count == 1 else processes.device
+    device = _device_of(config.training)
     backbone = open_backbone(config.backbone)
-    kept = digest_of_towers(backbone, config.backbone, torch.device(device))
+    kept = digest_of_towers(backbone, config.backbone, device)
     reward = untaught_reward(
         backbone.to(device),
         comparisons.asked,
@@ -58,6 +56,14 @@ def prepare_fitting(
         kept=snapshot.workspace.features / kept,
     )
     return begin_fitting(reward, features, config.training, comparisons)
+
+
+def _device_of(training: TrainingConfig) -> torch.device:
+    """Return the device that is asked for; with "auto" each of several processes has its own."""
+    processes = Processes()
+    if training.device == "auto" and processes.count > 1:
+        return processes.device
+    return torch.device(chosen_device(training.device))
 
 
 def untaught_reward(

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from devices.choice import require_device_name
+
 CURVE_FILE = "learning_curve.json"
 PICTURE_FILE = "learning_curve.png"
 
@@ -22,8 +24,9 @@ class CurveConfig:
     """How many parts: all comparisons, half of them, a quarter and so on. Each part is fitted as
     often as the reward model had folds."""
     device: str = "auto"
-    """"auto" takes a GPU where there is one."""
+    """"auto" takes a GPU where there is one; else cpu, cuda, cuda:N or mps."""
 
     def __post_init__(self) -> None:
         if self.num_sizes < 2:
             raise ValueError(f"num_sizes: expected at least 2, got {self.num_sizes}")
+        require_device_name("device", self.device)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import reward_training
-from data.errors import ImageError, RewardError
+from data.errors import ConfigError, ImageError, RewardError
 from data.records import Aspect, Choice
 from data.snapshot import take_snapshot
 from reward_training.config import ModelConfig
@@ -188,3 +188,13 @@ def test_what_is_measured_is_of_pairs_that_chance_chose(snapshot):
     assert torch.equal(measured_rows(none), torch.arange(len(none)))
     assert "say too little" in choice_notes(none)[0]
     assert choice_notes(comparisons) == []
+
+
+def test_a_device_that_is_not_there_is_said_before_the_backbone_is_opened(
+    quick_config, snapshot, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    training = replace(quick_config.training, device="cuda")
+    config = replace(quick_config, backbone="nowhere", training=training)
+    with pytest.raises(ConfigError, match="torch can use here, got cuda"):
+        fit(config, snapshot, out=tmp_path / "reward")
