@@ -1,6 +1,7 @@
 """Rewards: what a run is told to make larger, opened from a string and checked at every call."""
 
 import importlib
+import inspect
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -41,7 +42,7 @@ def open_reward(reward: str, *, device: str | torch.device = "cpu") -> Reward:
     name, colon, rest = reward.partition(":")
     if name in _published():
         return _open_published(reward, device)
-    if colon and rest.isidentifier():
+    if colon and all(name.split(".")) and rest.isidentifier():
         return _import_callable(name, rest)
     forms = ", ".join(f"{name}{after}" for name, after in _published().items())
     raise RewardError(
@@ -105,15 +106,33 @@ def _import_callable(module: str, name: str) -> Reward:
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:
-        found: object = getattr(importlib.import_module(module), name)
-    except ImportError as error:
+        imported = importlib.import_module(module)
+    except (ImportError, SyntaxError) as error:
         raise RewardError(f"reward {module}:{name}: cannot be imported ({error})") from error
-    except AttributeError:
-        raise RewardError(f"reward {module}:{name}: {module} has no {name}") from None
-    instance = found() if isinstance(found, type) else found
+    if not hasattr(imported, name):
+        raise RewardError(f"reward {module}:{name}: {module} has no {name}")
+    found = getattr(imported, name)
+    instance = _make(found, f"reward {module}:{name}") if isinstance(found, type) else found
     if not isinstance(instance, Reward):
         raise RewardError(f"reward {module}:{name} is a {type(found).__name__}, not a callable")
     return instance
+
+
+def _make(found: type, reward: str) -> object:
+    """Make an instance; what goes wrong inside the user's class keeps its traceback."""
+    try:
+        signature = inspect.signature(found)
+    except ValueError:  # a compiled class need not say what it takes
+        return found()
+    try:
+        signature.bind()
+    except TypeError:
+        takes = " ".join(str(signature).split())
+        raise RewardError(
+            f"{reward}: expected a class that needs no arguments, got {found.__name__}{takes}; "
+            "give them defaults, or name an instance"
+        ) from None
+    return found()
 
 
 @torch.no_grad()

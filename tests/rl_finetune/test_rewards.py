@@ -16,7 +16,15 @@ def module(tmp_path, monkeypatch):
         "        return images.mean((1, 2, 3))\n"
         "function = Brightness()\n"
         "number = 3\n"
+        "class Loaded(Brightness):\n"
+        "    def __init__(self, path: str, scale=1.0):\n"
+        "        pass\n"
+        "class Broken(Brightness):\n"
+        "    def __init__(self):\n"
+        "        len(3)\n"
     )
+    (tmp_path / "my_slip.py").write_text("def reward(:\n")
+    (tmp_path / "my_bug.py").write_text("import math\nmath.absent\nreward = print\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delitem(__import__("sys").modules, "my_reward", raising=False)
     return "my_reward"
@@ -36,12 +44,25 @@ def test_a_users_callable_is_found_in_the_current_folder(module, name):
         ("no_such_module:f", "cannot be imported"),
         ("my_reward:absent", "has no absent"),
         ("my_reward:number", "not a callable"),
+        ("my_reward:Loaded", r"needs no arguments, got Loaded\(path: str, scale=1.0\)"),
+        ("builtins:dict", "not a callable"),
+        ("my_slip:reward", r"cannot be imported \(.*my_slip.py, line 1\)"),
+        (":reward", "no such folder"),
+        (".my_reward:function", "no such folder"),
     ],
 )
 def test_what_is_no_reward_is_refused_in_one_line(module, reward, message):
     with pytest.raises(RewardError, match=message) as caught:
         open_reward(reward)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("reward", "bug"), [("my_reward:Broken", TypeError), ("my_bug:reward", AttributeError)]
+)
+def test_a_bug_in_a_users_own_code_is_not_hidden(module, reward, bug):
+    with pytest.raises(bug):
+        open_reward(reward)
 
 
 @pytest.mark.parametrize("name", ["mine", "mine + yours"])
