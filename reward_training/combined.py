@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from reward_training.learning.trainable import TrainableReward
 from reward_training.model import LearnedReward
+from reward_training.towers.backbone import HeadInputs
 
 
 class CombinedReward(TrainableReward):
@@ -43,12 +44,7 @@ class CombinedReward(TrainableReward):
         self, images: Float[Tensor, "batch 3 height width"], prompts: list[str]
     ) -> Float[Tensor, " batch"]:
         """Return the weighted sum for images in [0, 1], without gradients."""
-        pairs = self.backbone.read(images, prompts)
-        rewards = [
-            self.weights[name] * output.standardise(output.head(*pairs))
-            for name, output in self.outputs.items()
-        ]
-        return torch.stack(rewards).sum(dim=0).to(images.device)
+        return self._sum(self.backbone.read(images, prompts)).to(images.device)
 
     @torch.no_grad()
     def lower_bound(
@@ -64,4 +60,12 @@ class CombinedReward(TrainableReward):
             deviation = output.posterior.deviation(output.head.last_features(*pairs))
             deviation = deviation / output.get_buffer("reward_std")
             variance = variance + (self.weights[name] * deviation).square()
-        return self(images, prompts) - width * variance.sqrt().to(images.device)
+        return (self._sum(pairs) - width * variance.sqrt()).to(images.device)
+
+    def _sum(self, pairs: HeadInputs) -> Float[Tensor, " batch"]:
+        """Return the weighted sum for what the backbone read."""
+        rewards = [
+            self.weights[name] * output.standardise(output.head(*pairs))
+            for name, output in self.outputs.items()
+        ]
+        return torch.stack(rewards).sum(dim=0)
