@@ -96,12 +96,16 @@ class Preprocessing:
     ) -> Float[Tensor, "batch 3 new_height new_width"]:
         """Resize one side, then the other, to whole grey levels each time, as PIL does.
 
-        Without whole grey levels the order of sides changes nothing, and both are resized at once.
+        Which comes first decides what is rounded. Pillow 13 (python-pillow/Pillow#9549) begins with
+        the height where that loses pixels, and more than twice as many as the width; earlier ones
+        began with the width, save in very tall images. Without whole grey levels the order changes
+        nothing, and both sides are resized at once.
         """
         if not self.whole_grey_levels:
             return self._interpolate(images, size)
         height, width = images.shape[-2:]
-        is_height_first = size[0] < height and size[1] > width
+        lost_height, lost_width = height - size[0], width - size[1]
+        is_height_first = lost_height > max(0, 2 * lost_width)
         halfway = (size[0], width) if is_height_first else (height, size[1])
         for target in (halfway, size):
             if tuple(images.shape[-2:]) != target:

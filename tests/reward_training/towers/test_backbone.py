@@ -27,7 +27,9 @@ def smooth_picture(height, width):
 
 
 @pytest.mark.parametrize("mode", ["squash", "shortest", "longest"])
-@pytest.mark.parametrize("size", [(16, 16), (64, 64), (40, 56), (9, 12), (33, 9), (9, 33)])
+@pytest.mark.parametrize(
+    "size", [(16, 16), (64, 64), (40, 56), (9, 12), (33, 9), (9, 33), (40, 20)]
+)
 def test_preprocessing_is_open_clips_own(clip_folder, tmp_path, mode, size):
     backbone = reopened_with(clip_folder, tmp_path / "clip", resize_mode=mode)
     _, _, transform = open_clip.create_model_and_transforms(f"local-dir:{tmp_path / 'clip'}")
