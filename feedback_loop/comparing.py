@@ -36,7 +36,10 @@ def compare_policies(loop: Loop, first: str, second: str) -> None:
         rows.append(_row(f"reward, {split} prompts", a, b, lambda image: image.reward))
     rows.append(_row("diversity", before, after, lambda image: image.distance))
     say_table([row for row in rows if row[1:] != [""] * 3])
-    say(f"{len(before)} images each, same prompts and seeds; 95 % intervals over prompts")
+    say(
+        f"{len(before)} images each, same prompts and seeds; 95 % intervals over prompts, "
+        "wide where they are few"
+    )
 
 
 def _row(

@@ -68,7 +68,7 @@ def alignment_section(found: Findings) -> str:
     explanation = (
         "Share of images that show what their prompt asks for, as the judge sees it: a network "
         "trained on scenes whose content is known, which no reward was ever trained on. Whiskers "
-        "are 95 % intervals over prompts."
+        "are 95 % intervals over prompts, wide where these are few: two tell little of others."
     )
     return section("Alignment", explanation, card(plot), _by_prompt(found))
 
@@ -106,7 +106,8 @@ def policies_section(found: Findings) -> str:
     ]
     heads = ["policy", "gain", "gain, unseen", "reward", "diversity", "KL, nats", "images"]
     explanation = (
-        "Gains are over the base at the same prompts and seeds. The reward is the newest reward "
+        "Gains are over the base at the same prompts and seeds; in brackets 95 % intervals over "
+        "prompts, none where all prompts are alike. The reward is the newest reward "
         "model's, in standard deviations of the images it was fitted on. Diversity is the mean "
         "cosine distance between images of one prompt in the untouched backbone's vision features. "
         "The KL to the base is what tuning spent, per image, over its last five iterations."

@@ -1,6 +1,7 @@
 """The numbers of a report: `summary.json`, from which the page is written too.
 
-Every number stands beside its 95 % interval, under the same name with `_interval` behind it.
+Every number stands beside its 95 % interval, under the same name with `_interval` behind it: over
+prompts (`statistics`), null where they tell none.
 """
 
 import math

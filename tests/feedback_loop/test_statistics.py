@@ -57,9 +57,56 @@ def test_one_prompt_alone_has_no_interval():
     assert estimate([image("a", 0), image("a", 1)], met).interval is None
 
 
+def of_prompts(*shares, num=16, policy="base"):
+    """Return images of as many prompts as there are shares of images that meet their prompt."""
+    return [
+        image(f"p{p}", s, met=bool(s < share * num), reward=share, policy=policy)
+        for p, share in enumerate(shares)
+        for s in range(num)
+    ]
+
+
+def test_two_prompts_that_are_alike_leave_a_share_and_its_gain_uncertain():
+    before, after = of_prompts(0.25, 0.25), of_prompts(0.5, 0.5, policy="round-1")
+    share, more = estimate(after, met), gain(before, after, met)
+    assert share.value == 0.5
+    assert 0 <= share.low < 0.4 < 0.6 < share.high <= 1
+    assert more.value == 0.25
+    assert -1 <= more.low < 0.1 < 0.4 < more.high <= 1
+
+
+def test_of_two_prompts_an_interval_reaches_far_beyond_their_means():
+    found = estimate(of_prompts(0.375, 0.625), met)
+    assert 0 <= found.low < 0.25
+    assert 0.75 < found.high <= 1
+
+
+def test_few_means_have_the_interval_of_student():
+    found = estimate(of_prompts(1, 2, 4), lambda i: i.reward)
+    reach = 4.302653 * np.std([1, 2, 4], ddof=1) / np.sqrt(3)
+    assert found.interval == pytest.approx([7 / 3 - reach, 7 / 3 + reach], rel=1e-5)
+
+
+@pytest.mark.parametrize("num_prompts", [2, 9])
+def test_equal_means_of_no_bounds_have_no_interval(num_prompts):
+    found = estimate(of_prompts(*[0.1] * num_prompts), lambda i: i.reward)
+    assert (found.value, found.interval) == (pytest.approx(0.1), None)
+
+
+@pytest.mark.parametrize("num_prompts", [2, 4])
+def test_nine_in_ten_intervals_of_few_prompts_hold_the_truth(num_prompts):
+    rng = np.random.default_rng(0)
+    held = []
+    for _ in range(200):
+        before, after = (of_prompts(*rng.beta(1.5, 1.5, num_prompts), policy=p) for p in "ab")
+        low, high = gain(before, after, met).interval
+        held.append(low <= 0 <= high)
+    assert np.mean(held) > 0.9
+
+
 def test_gains_are_paired_by_prompt_and_seed(images):
     assert gain(images, images, met).value == 0
-    assert gain(images, images, met).interval == [0, 0]
+    assert gain(images, images, met).interval is None, "a policy against itself: nothing to show"
     forth = gain(images[:20], list(reversed(images)), lambda i: i.reward)
     assert forth.value == 0, "images without a partner do not count"
 
