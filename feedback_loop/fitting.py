@@ -1,5 +1,6 @@
 """The fit of a round: a reward model of all comparisons so far."""
 
+import re
 from pathlib import Path
 
 from data.records import RewardModel
@@ -49,3 +50,8 @@ def _snapshot(workspace: Workspace, out: Path) -> Snapshot:
 def name_of_round(number: int) -> str:
     """Return what a round's reward model, run and policy are called."""
     return f"round-{number}"
+
+
+def is_of_rounds(name: str) -> bool:
+    """Return whether some round's reward model, run and policy are called that."""
+    return re.fullmatch(r"round-\d+", name) is not None

@@ -1,6 +1,6 @@
 """Policies that tuning runs made beside the rounds, taken into a workspace to be looked at.
 
-They are of round 0, so no round goes on from them.
+They are of round 0, so no round goes on from them, and none has a name that a round will give.
 """
 
 import shutil
@@ -9,6 +9,7 @@ from pathlib import Path
 from data.errors import ConfigError, StoreError
 from data.files import sha256_of
 from data.records import Policy
+from feedback_loop.fitting import is_of_rounds
 from feedback_loop.loop import BASE, Loop
 from feedback_loop.world import base_of
 
@@ -23,7 +24,7 @@ def policy_of_run(loop: Loop, folder: Path) -> Policy:
     """Return the policy that a run made, by its folder's name; nothing is written.
 
     `ConfigError` where the run is not finished or started from another base, `StoreError` where
-    another policy has the name.
+    another policy has the name or a round may come to have it.
     """
     from rl_finetune.evaluated_runs import open_runs
     from rl_finetune.trained import weights_file
@@ -45,7 +46,16 @@ def policy_of_run(loop: Loop, folder: Path) -> Policy:
             if known.adapter_sha256 != policy.adapter_sha256:
                 raise StoreError(f"another policy is named {known.name}; rename {folder}")
             return known
+    _require_free_of_rounds(loop, folder)
     return policy
+
+
+def _require_free_of_rounds(loop: Loop, folder: Path) -> None:
+    if not is_of_rounds(folder.name):
+        return
+    if folder == (loop.workspace.runs / folder.name).resolve():
+        raise StoreError(f"the round of {folder} is not tuned to its end; run `tastemaker round`")
+    raise StoreError(f"{folder.name} is what a round's own policy is called; rename {folder}")
 
 
 def take_in(loop: Loop, folder: Path, policy: Policy) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from data.errors import StoreError
 from data.files import write_atomically
 from data.records import Policy, RewardModel, Run
 from feedback_loop.fitting import name_of_round
@@ -22,13 +23,12 @@ def tune_round(loop: Loop, number: int) -> dict[str, object]:
     """Tune the round's policy towards its reward and put the new policy on record.
 
     The adapter is continued, and the KL stays relative to the bare base. A run that was cut short
-    goes on from its checkpoint. Returns what the round notes.
+    goes on from its checkpoint. Returns what the round notes; `StoreError` where a policy that did
+    not come of this round has its name.
     """
     from rl_finetune.train import tune
 
     store, name = loop.store, name_of_round(number)
-    if name in [policy.name for policy in store.policies()]:
-        return {"policy": name}
     parent, reward = policy_of_round(loop, number), store.reward_model(name)
     run = Run(
         run_id=name,
@@ -38,6 +38,9 @@ def tune_round(loop: Loop, number: int) -> dict[str, object]:
         status="started",
         round=number,
     )
+    if _is_on_record(loop, number):
+        _note_finished(loop, run)
+        return {"policy": name}
     store.add_run(run)
     result = tune(
         tune_config(loop, number, parent, reward), out=loop.workspace.runs / name, resume=True
@@ -54,8 +57,27 @@ def tune_round(loop: Loop, number: int) -> dict[str, object]:
     )
     _publish(loop, policy, reward, result)
     store.add_policy(policy)
-    store.add_run(replace(run, status="finished"))
+    _note_finished(loop, run)
     return {"policy": name}
+
+
+def _is_on_record(loop: Loop, number: int) -> bool:
+    """Return whether the round has its policy already."""
+    name = name_of_round(number)
+    of_name = [policy for policy in loop.store.policies() if policy.name == name]
+    for policy in of_name:
+        if (policy.round, policy.run_id) != (number, name):
+            raise StoreError(
+                f"policy {name} in {loop.store.place} came of {policy.run_id or 'no run'} and not "
+                f"of round {number}, which needs the name; go on in a new workspace"
+            )
+    return bool(of_name)
+
+
+def _note_finished(loop: Loop, run: Run) -> None:
+    """Put the run's end on record, once: a kill may have come after its policy and before that."""
+    if (run.run_id, "finished") not in [(each.run_id, each.status) for each in loop.store.runs()]:
+        loop.store.add_run(replace(run, status="finished"))
 
 
 def tune_config(loop: Loop, number: int, parent: Policy, reward: RewardModel) -> "TuneConfig":

@@ -10,7 +10,7 @@ import torch
 import reward_training
 from data.config_file import load_yaml
 from data.errors import StoreError, UnknownRecord
-from data.records import Aspect, ChosenBy, RaterKind
+from data.records import Aspect, ChosenBy, Policy, RaterKind, RewardModel, Run
 from feedback_loop.__main__ import dispatch
 from feedback_loop.fitting import fit_round
 from feedback_loop.generate import generate
@@ -19,6 +19,7 @@ from feedback_loop.measurements import read_measurements
 from feedback_loop.pixels import read_images
 from feedback_loop.rounds import Waiting, run_round, run_stage
 from feedback_loop.stages import STAGES, Position, num_finished_rounds, position
+from feedback_loop.tuning import tune_round
 from reward_training.config import CombinationConfig
 from rl_finetune.config import TuneConfig
 
@@ -127,6 +128,30 @@ def test_every_stage_can_be_run_again_without_a_trace(one_round):
         run_stage(one_round, Position(1, stage, "started"))
     assert {name: getattr(store, name)() for name in kept} == before
     assert adapter.read_bytes() == weights
+
+
+def test_a_run_whose_end_was_not_noted_is_noted(loop):
+    """A kill between a round's policy and its run's end leaves the run as it was begun."""
+    store, name = loop.store, "round-1"
+    store.add_reward_model(RewardModel(name=name, snapshot="0", path=f"rewards/{name}", round=1))
+    store.add_run(
+        Run(run_id=name, policy_from="base", reward=name, path="runs/1", status="started", round=1)
+    )
+    store.add_policy(Policy(name=name, base=loop.config.base, parent="base", run_id=name, round=1))
+    for _ in range(2):
+        assert tune_round(loop, 1) == {"policy": name}
+        assert [run.status for run in store.runs()] == ["finished"]
+
+
+def test_another_policy_of_a_rounds_name_does_not_pass_for_its_own(loop):
+    named = Policy(
+        name="round-1", base=loop.config.base, parent="base", run_id="/elsewhere/round-1"
+    )
+    loop.store.add_policy(named)
+    loop.store.add_reward_model(RewardModel(name="round-1", snapshot="0", path="rewards/round-1"))
+    with pytest.raises(StoreError, match="came of /elsewhere/round-1 and not of round 1"):
+        tune_round(loop, 1)
+    assert loop.store.runs() == []
 
 
 def test_comparisons_that_come_during_the_fit_wait_for_the_next_round(one_round, compare):

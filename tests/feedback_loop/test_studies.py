@@ -303,3 +303,14 @@ def test_a_run_of_another_base_or_name_is_refused(loop, study, runs, tmp_path):
     with pytest.raises(TastemakerError, match="another policy is named rl"):
         study(str(runs[0]), "base")
     assert loop.store.images() == []
+
+
+def test_a_run_named_like_a_rounds_own_is_refused(loop, study, runs):
+    folder = runs[0].rename(runs[0].with_name("round-2"))
+    with pytest.raises(TastemakerError, match=f"a round's own policy is called; rename {folder}"):
+        study(str(folder), "base")
+    own = loop.workspace.runs / "round-1"
+    runs[1].rename(own)
+    with pytest.raises(TastemakerError, match="is not tuned to its end; run `tastemaker round`"):
+        study(str(own), "base")
+    assert [policy.name for policy in loop.store.policies()] == ["base", "tuned"]
