@@ -9,6 +9,7 @@ from typing import NoReturn, TypeVar
 from data.config_file import parse
 from data.errors import ConfigError
 from data.store_address import choose_store
+from data.strict_yaml import read_mapping
 from data.workspace import Workspace, resolve_root
 from feedback_loop.config import LoopConfig, as_options
 from feedback_loop.loop import Loop, open_loop, stored_config
@@ -42,7 +43,8 @@ class LoopOptions(LoopConfig):
 def read_options(cls: type[OptionsT], argv: list[str], command: str, about: str) -> OptionsT:
     """Read `[CONFIG.yaml] [--option value]` over the workspace's own settings, if it is there.
 
-    The store that they name is the one for all that follows.
+    The store that they name is the one for all that follows. `ConfigError` for every mistake, and
+    where they come to name another workspace than the one whose settings lie below.
     """
     root = resolve_root(_workspace_in(argv))
     default = stored_config(root) if Workspace(root).config_path.is_file() else LoopConfig()
@@ -53,6 +55,10 @@ def read_options(cls: type[OptionsT], argv: list[str], command: str, about: str)
         description=about,
         default=cls(**as_options(default)),
     )
+    if options.root != root:
+        raise ConfigError(
+            f"expected one workspace, got {root} and {options.root}; name it once with --workspace"
+        )
     choose_store(options.store)
     return options
 
@@ -65,13 +71,18 @@ def open_with_options(options: LoopOptions) -> Loop:
 
 
 def _workspace_in(argv: list[str]) -> Path | None:
-    """Find `--workspace` ahead of the others, because its settings are their defaults."""
+    """Find the workspace ahead of all else, because its settings are the others' defaults.
+
+    The last `--workspace` counts, and any over the one in CONFIG.yaml.
+    """
+    told = None
     for place, word in enumerate(argv):
         option, _, value = word.partition("=")
         if option == "--workspace":
-            following = argv[place + 1 : place + 2]
-            return Path(value or following[0]) if value or following else None
-    return None
+            told = value or next(iter(argv[place + 1 : place + 2]), told)
+    if told is None and argv and Path(argv[0]).suffix in (".yaml", ".yml"):
+        told = read_mapping(Path(argv[0])).get("workspace")
+    return None if told is None else Path(str(told))
 
 
 class Arguments(argparse.ArgumentParser):

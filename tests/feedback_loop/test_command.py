@@ -10,14 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from data.config_file import dump_yaml
 from data.duckdb_log import kept_logs
 from data.entry import run_command
 from data.errors import ConfigError, StoreError, TastemakerError, WorkspaceError
 from data.workspace import Workspace
 from feedback_loop.__main__ import COMMANDS, dispatch
+from feedback_loop.commands.arguments import LoopOptions, read_options
+from feedback_loop.config import GenerateConfig, LoopConfig
 
 ROOT = Path(__file__).parents[2]
 HELP_SECONDS = 1.0
+CONFIG = "workspace.yaml"
 
 
 def tastemaker(*words, **environment):
@@ -113,6 +117,41 @@ def test_a_missing_workspace_names_init(words, tmp_path):
     with pytest.raises(WorkspaceError, match="tastemaker init"):
         dispatch([*words, "--workspace", str(tmp_path / "none")])
     assert not (tmp_path / "none").exists()
+
+
+@pytest.fixture
+def two_workspaces(tmp_path, monkeypatch):
+    """Stand where `workspace` has 6 pairs a round and `other` 8, and return where that is."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TASTEMAKER_WORKSPACE", raising=False)
+    for name, num_pairs in (("workspace", 6), ("other", 8)):
+        Workspace.create(Path(name))
+        dump_yaml(LoopConfig(generate=GenerateConfig(num_pairs=num_pairs)), Path(name, CONFIG))
+    Path("named.yaml").write_text("workspace: other\nseed: 5\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "num_pairs"),
+    [
+        ([], "workspace", 6),
+        (["named.yaml"], "other", 8),
+        (["named.yaml", "--workspace", "workspace"], "workspace", 6),
+        (["--workspace", "workspace", "--workspace", "other"], "other", 8),
+        (["--workspace=other", "--workspace=workspace"], "workspace", 6),
+    ],
+)
+@pytest.mark.usefixtures("two_workspaces")
+def test_settings_are_those_of_the_workspace_that_is_opened(words, name, num_pairs):
+    options = read_options(LoopOptions, words, "round", "")
+    assert (options.root, options.generate.num_pairs) == (Path(name), num_pairs)
+    assert options.seed == (5 if "named.yaml" in words else 0)
+
+
+@pytest.mark.usefixtures("two_workspaces")
+def test_settings_of_one_workspace_never_lie_under_another():
+    with pytest.raises(ConfigError, match="got None and workspace; name it once"):
+        read_options(LoopOptions, ["--workspace", "None"], "round", "")
 
 
 @pytest.mark.parametrize("words", [["status"], ["round"], ["report"], ["provenance", "base"]])
