@@ -46,7 +46,11 @@ _FILLER = {
     "picture",
     "emoji",
 }
-_PLACE_WORDS = set(PLACES)
+_KINDS = {
+    word: kind
+    for kind, words in (("count", COUNTS), ("colour", COLOURS), ("place", PLACES))
+    for word in words
+}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -121,25 +125,24 @@ def parse(prompt: str) -> Claim | None:
     """Read a prompt of the grammar; None for anything else, which the judge cannot know.
 
     Case, a full stop, "colored" and wrappers such as "a photo of" are ignored, so that the
-    paper's own wording ("A green colored rabbit.") is understood.
+    paper's own wording ("A green colored rabbit.") is understood. Where a word would be lost, as
+    the colour in "a dog green", or a noun has two looks, a claim cannot say what the prompt does.
     """
     things: list[Thing] = []
-    place: str | None = None
-    count, colour = 1, None
+    said: dict[str, str] = {}
     for word in re.findall(r"\w+", prompt.lower()):
         noun = _SINGULAR.get(word, word)
-        if word in COUNTS:
-            count = COUNTS.index(word) + 1
-        elif word in COLOURS:
-            colour = word
-        elif noun in NOUNS:
-            things += [Thing(noun, colour)] * count
-            count, colour = 1, None
-        elif word in _PLACE_WORDS:
-            place = word
+        if noun in NOUNS:
+            count = COUNTS.index(said.pop("count", COUNTS[0])) + 1
+            things += [Thing(noun, said.pop("colour", None))] * count
+        elif (kind := _KINDS.get(word)) and kind not in said:
+            said[kind] = word
         elif word not in _FILLER:
             return None
-    return Claim(tuple(things), place) if 1 <= len(things) <= MAX_THINGS else None
+    place = said.pop("place", None)
+    has_one_look_each = len(set(things)) == len({thing.noun for thing in things})
+    is_whole = 1 <= len(things) <= MAX_THINGS and has_one_look_each and not said
+    return Claim(tuple(things), place) if is_whole else None
 
 
 def vocabulary() -> tuple[str, ...]:
