@@ -58,5 +58,10 @@ def back_up(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     connection.execute("DETACH backup")
 
 
+def kept_backups(path: Path) -> list[Path]:
+    """List what upgrades of the file `path` left beside it: all that it held before them."""
+    return sorted(path.parent.glob(f"{path.name}.v*.backup*"))
+
+
 def _quoted(path: Path) -> str:
     return "'" + str(path).replace("'", "''") + "'"

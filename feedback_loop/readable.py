@@ -26,6 +26,11 @@ def bounds(interval: Sequence[float] | None, factor: float = 1, digits: int = 0)
     return f" ({low} to {high})"
 
 
+def short_id(identity: str) -> str:
+    """Return the beginning of an id, which the page shows of a rater."""
+    return identity[:8]
+
+
 def duration(seconds: float) -> str:
     """Write a time in seconds, minutes or hours."""
     if seconds < 90:

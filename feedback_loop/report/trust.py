@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from data.records import RaterKind
-from feedback_loop.readable import bounds, percent
+from feedback_loop.readable import bounds, percent, short_id
 from feedback_loop.report.html import card, table, text
 from feedback_loop.report.svg import ACCENT, CONTROL, INK, RULE, as_svg, figure
 from reward_training.trust.plots import (
@@ -104,7 +104,7 @@ def _name(key: str, group: dict[str, Any]) -> str:
 def _rater(group: dict[str, Any]) -> str:
     kind = text(group["rater_kind"])
     shown = f'<span class="pill">{kind}</span>' if kind == RaterKind.SIMULATED.value else kind
-    return f"<code>{text(group['name'][:8])}</code> {shown}"
+    return f"<code>{text(short_id(group['name']))}</code> {shown}"
 
 
 def _curve_card(curve: dict[str, Any]) -> str:

@@ -1,3 +1,6 @@
+import json
+import shutil
+
 import pytest
 
 from data.duckdb_log import kept_logs, log_of
@@ -49,3 +52,30 @@ def test_no_name_survives_in_a_damaged_log(loop, compare, capsys):
     kept.touch()
     with pytest.raises(UnknownRecord, match=f"delete them by hand: {kept}"):
         dispatch(words)
+
+
+def test_backups_of_an_upgrade_go_too_and_what_names_the_rater_is_said(loop, compare, capsys):
+    generate(loop, 1)
+    compare(loop, 1, name="Ada")
+    rater = loop.store.find_rater("Ada", RaterKind.PERSON)
+    store_path, workspace = loop.workspace.store_path, loop.workspace
+    backup = shutil.copy(store_path, store_path.with_name(f"{store_path.name}.v3.backup"))
+    metrics = workspace.rewards / "round-1" / "metrics.json"
+    metrics.parent.mkdir()
+    metrics.write_text(json.dumps({"held_out_by": {"rater": [{"name": rater.rater_id}]}}))
+    page = workspace.report / "index.html"
+    page.write_text(f"<td><code>{rater.rater_id[:8]}</code> person</td>")
+    (workspace.report / "summary.json").write_text("{}")
+    words = ["erase", "Ada", "--workspace", str(workspace.root)]
+    capsys.readouterr()
+    dispatch(words)
+    said = capsys.readouterr().out
+    assert f"would delete a backup of before, perhaps with their answers: {backup}" in said
+    named = [line for line in said.splitlines() if line.startswith("still with their id")]
+    assert [str(path) in line for path, line in zip((page, metrics), named, strict=True)]
+    assert backup.is_file()
+    dispatch([*words, "--yes"])
+    said = capsys.readouterr().out
+    assert f"deleted a backup of before, perhaps with their answers: {backup}" in said
+    assert str(metrics) in said
+    assert not backup.exists()
