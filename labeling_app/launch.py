@@ -17,6 +17,7 @@ from data.workspace import Workspace
 APP = Path(__file__).with_name("app.py")
 DEFAULT_ADDRESS = "127.0.0.1"
 DEFAULT_PORT = 8501
+_LAST_PORT = 65535
 
 SECRETS = "secrets.toml"
 """File of the workspace that sets up OIDC, where there is one; see `access`."""
@@ -79,6 +80,8 @@ def _check_secrets(path: Path) -> None:
 
 
 def _check_port(address: str, port: int) -> None:
+    if not 0 < port <= _LAST_PORT:
+        raise ConfigError(f"--port: expected 1 to {_LAST_PORT}, got {port}")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -46,3 +46,9 @@ def test_a_taken_port_is_said_before_anything_starts(workspace: Workspace):
         port = taken.getsockname()[1]
         with pytest.raises(ConfigError, match=f"port {port}.*--port"):
             checked_command(workspace.root, port=port)
+
+
+@pytest.mark.parametrize("port", [-1, 0, 65536, 99999999])
+def test_a_port_that_none_has_is_said(workspace: Workspace, port: int):
+    with pytest.raises(ConfigError, match=f"--port: expected 1 to 65535, got {port}"):
+        checked_command(workspace.root, port=port)
