@@ -3,6 +3,8 @@
 import dataclasses
 import io
 import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +12,7 @@ from data.errors import ConfigError, StoreError
 from data.files import write_atomically
 from data.records import Aspect, Choice, Comparison, Pair, Rater, RaterKind
 from data.snapshot import SnapshotRow, take_snapshot
+from data.store import Batch
 from data.workspace import Workspace
 from feedback_loop.terminal import say
 
@@ -56,18 +59,24 @@ def _encode(frame: "pd.DataFrame", suffix: str) -> bytes:
 
 
 def import_comparisons(workspace: Workspace, file: Path) -> None:
-    """Record the comparisons of a file; an unknown pair refuses them all."""
+    """Record the comparisons of a file, with when they were made; what does not fit refuses all.
+
+    `ConfigError` where the file cannot be read, `StoreError` where a row is none of this workspace.
+    """
     store = workspace.store()
     rows = _read(file)
     pairs = {pair.pair_id: pair for pair in store.pairs()}
     known = {comparison.comparison_id for comparison in store.comparison_events()}
     new = [row for row in rows if str(row["comparison_id"]) not in known]
     comparisons = [_comparison(row, pairs, file) for row in new]
-    for row in new:
-        kind = RaterKind(row["rater_kind"])
-        store.add_rater(Rater(rater_id=str(row["rater_id"]), name=str(row["rater"]), kind=kind))
-    store.record_many(comparisons)
+    raters = {str(row["rater_id"]): _rater(row, file) for row in new}
+    store.add_batch(Batch(raters=list(raters.values()), comparisons=comparisons))
     say(f"{file}: {len(new)} comparisons added, {len(rows) - len(new)} were there already")
+
+
+def _rater(row: dict[str, Any], file: Path) -> Rater:
+    kind = _one_of(list(RaterKind), row, "rater_kind", file)
+    return Rater(rater_id=str(row["rater_id"]), name=str(row["rater"]), kind=RaterKind(kind))
 
 
 def _comparison(row: dict[str, Any], pairs: dict[str, Pair], file: Path) -> Comparison:
@@ -77,28 +86,43 @@ def _comparison(row: dict[str, Any], pairs: dict[str, Pair], file: Path) -> Comp
             f"{file} has a comparison of pair {row['pair_id']}, which is not in this workspace; "
             "expected comparisons of its own pairs"
         )
-    left_is_a = row["shown_left"] == "a"
-    sides = (
-        {"a": Choice.LEFT, "b": Choice.RIGHT}
-        if left_is_a
-        else {"a": Choice.RIGHT, "b": Choice.LEFT}
-    )
+    left_is_a = _one_of(("a", "b"), row, "shown_left", file) == "a"
+    sides = {"a": Choice.LEFT, "b": Choice.RIGHT}
+    if not left_is_a:
+        sides = {"a": Choice.RIGHT, "b": Choice.LEFT}
     try:
         choice = sides.get(str(row["choice"])) or Choice(row["choice"])
-        return dataclasses.replace(
-            Comparison.new(
-                pair_id=pair.pair_id,
-                rater_id=str(row["rater_id"]),
-                choice=choice,
-                shown_left=pair.image_a if left_is_a else pair.image_b,
-                aspect=Aspect(row["aspect"]),
-                milliseconds=int(row["milliseconds"]),
-                idempotency_key=f"import:{row['comparison_id']}",
-            ),
-            comparison_id=str(row["comparison_id"]),
+        made = Comparison.new(
+            pair_id=pair.pair_id,
+            rater_id=str(row["rater_id"]),
+            choice=choice,
+            shown_left=pair.image_a if left_is_a else pair.image_b,
+            aspect=Aspect(row["aspect"]),
+            milliseconds=int(row["milliseconds"]),
+            idempotency_key=f"import:{row['comparison_id']}",
         )
-    except ValueError as error:
+        return dataclasses.replace(
+            made,
+            comparison_id=str(row["comparison_id"]),
+            created_at=_time(row) if "created_at" in row else made.created_at,
+        )
+    except (TypeError, ValueError) as error:
         raise StoreError(f"{file}, comparison {row['comparison_id']}: {error}") from None
+
+
+def _one_of(known: Sequence[str], row: dict[str, Any], column: str, file: Path) -> str:
+    if row[column] not in known:
+        raise StoreError(
+            f"{file}, comparison {row['comparison_id']}: column {column!r}: expected one of "
+            f"{', '.join(known)}, got {row[column]!r}"
+        )
+    return str(row[column])
+
+
+def _time(row: dict[str, Any]) -> datetime:
+    """Return when a comparison was made, in UTC without saying so, as the store has it."""
+    told = datetime.fromisoformat(str(row["created_at"]))
+    return told if told.tzinfo is None else told.astimezone(UTC).replace(tzinfo=None)
 
 
 def _read(file: Path) -> list[dict[str, Any]]:

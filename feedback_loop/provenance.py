@@ -1,6 +1,9 @@
 """From an image to its policy, its run, its reward model, the snapshot, and each comparison."""
 
+from pathlib import Path
+
 from data.errors import UnknownRecord
+from data.image_files import SUFFIX_OF_MEDIA_TYPE
 from data.records import IMPORTED, Image, Policy
 from data.snapshot import Snapshot, SnapshotRow
 from data.workspace import Workspace
@@ -8,7 +11,10 @@ from feedback_loop.terminal import say
 
 
 def say_provenance(workspace: Workspace, what: str, *, with_comparisons: bool) -> None:
-    """Print where a policy (by name) or an image (by id or hash) comes from, back to the base."""
+    """Print where a policy (by name) or an image comes from, back to the base.
+
+    An image is named by its id, its hash or its file. `UnknownRecord` where there is none.
+    """
     store = workspace.store()
     name = what
     if what not in [policy.name for policy in store.policies() + store.imported_policies()]:
@@ -24,8 +30,10 @@ def say_provenance(workspace: Workspace, what: str, *, with_comparisons: bool) -
 
 
 def _find_image(workspace: Workspace, what: str) -> Image:
+    path = Path(what)
+    known_as = path.stem if path.suffix in SUFFIX_OF_MEDIA_TYPE.values() else what
     for image in workspace.store().images():
-        if what in (image.image_id, image.sha256):
+        if known_as in (image.image_id, image.sha256):
             return image
     raise UnknownRecord(
         f"no policy and no image {what!r} in {workspace.root}; `tastemaker status` lists the "

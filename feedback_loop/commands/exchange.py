@@ -37,6 +37,8 @@ def export(argv: list[str]) -> None:
         raise ConfigError(
             "expected FILE, or --format NAME and --out DIR (see tastemaker export --help)"
         )
+    if arguments.container is not None and arguments.format is None:
+        raise ConfigError("--as goes with --format; FILE's own ending says how it is written")
     _export(arguments)
 
 

@@ -6,7 +6,7 @@ import PIL.Image
 import pytest
 
 from data.entry import run_command
-from data.errors import ConfigError, ExchangeError, WorkspaceError
+from data.errors import ConfigError, ExchangeError, StoreError, WorkspaceError
 from data.records import IMPORTED, RaterKind
 from data.snapshot import take_snapshot
 from data.workspace import Workspace
@@ -99,6 +99,7 @@ def test_rounds_never_start_from_what_was_imported(table, loop):
         (["export"], ConfigError, "expected FILE, or --format"),
         (["export", "--format", "trl"], ConfigError, "expected FILE, or --format"),
         (["export", "x.csv", "--out", "y"], ConfigError, "expected FILE, or --format"),
+        (["export", "x.csv", "--as", "parquet"], ConfigError, "--as goes with --format"),
         (["export", "--format", "x", "--out", "y"], ExchangeError, "no format 'x'; known are pick"),
         (["import", "x.csv", "--kind", "model"], ConfigError, "goes with --format"),
         (["import", "."], ConfigError, "is a folder; name its table"),
@@ -124,6 +125,38 @@ def test_a_refused_table_ends_in_status_2_and_one_line(table, root, capsys):
     assert said.err.startswith(f"error: {table}, row 2: column 'choice': expected one of a, b,")
     assert said.err.count("\n") == 1
     assert list(Workspace(root).images_dir.rglob("*")) == []
+
+
+OWN = (
+    "comparison_id,pair_id,choice,shown_left,rater_id,rater,rater_kind,aspect,milliseconds,"
+    "created_at\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("c1,{},a,a,r,ada,human,overall,9,2026-01-02", "column 'rater_kind': expected one of pers"),
+        ("c1,{},a,left,r,ada,person,overall,9,2026-01-02", "'shown_left': expected one of a, b, g"),
+        ("c1,{},a,a,r,ada,person,overall,9,yesterday", "comparison c1: Invalid isoformat string"),
+    ],
+)
+def test_a_row_that_means_nothing_here_is_one_line_and_adds_nothing(table, root, row, message):
+    run("import", table, "--format", "csv", "--workspace", root)
+    store, file = Workspace(root).store(), table.with_name("own.csv")
+    before = store.raters(), store.comparison_events()
+    file.write_text(OWN + row.format(store.pairs()[0].pair_id) + "\n", encoding="utf-8")
+    with pytest.raises(StoreError, match=message):
+        run("import", file, "--workspace", root)
+    assert (store.raters(), store.comparison_events()) == before
+
+
+def test_an_image_is_known_by_its_file(table, root, capsys):
+    run("import", table, "--format", "csv", "--workspace", root)
+    image = Workspace(root).store().images()[0]
+    for name in (f"{image.sha256}.jpg", Workspace(root).image_path(image.sha256)):
+        run("provenance", name, "--workspace", root)
+        assert f"image {image.image_id}" in capsys.readouterr().out
 
 
 def test_a_missing_workspace_is_named(table, tmp_path):

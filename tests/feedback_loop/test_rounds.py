@@ -11,6 +11,7 @@ import reward_training
 from data.config_file import load_yaml
 from data.errors import StoreError, UnknownRecord
 from data.records import Aspect, ChosenBy, Policy, RaterKind, RewardModel, Run
+from data.snapshot import take_snapshot
 from feedback_loop.__main__ import dispatch
 from feedback_loop.fitting import fit_round
 from feedback_loop.generate import generate
@@ -214,6 +215,7 @@ def _import_elsewhere(loop, tmp_path, comparisons):
         c.comparison_id: (c.pair_id, c.choice, c.shown_left, c.rater_id) for c in comparisons
     }
     assert [rater.kind for rater in other.store.raters()] == [RaterKind.PERSON]
+    assert take_snapshot(other.workspace).hash == take_snapshot(loop.workspace).hash
     empty = create_loop(tmp_path / "empty", loop.config)
     with pytest.raises(StoreError, match="not in this workspace"):
         dispatch(
