@@ -1,4 +1,4 @@
-"""The store's verb that forgets a rater: the one exception to tables that only grow."""
+"""The store's verb that forgets a rater: the one exception to tables that lose no row."""
 
 from data.engine import Verbs
 

@@ -1,8 +1,8 @@
 """The store's schema as ordered migrations, each in a transaction of its own.
 
-Tables are append-only, but for `erasure`; duplicates are kept out by a look at the keys in the one
-transaction that may write. In DuckDB they have no index. `ordinal` counts a table's rows in order
-of arrival.
+Tables are append-only, but for `erasure` and `redrawing`; duplicates are kept out by a look at the
+keys in the one transaction that may write. In DuckDB they have no index. `ordinal` counts a table's
+rows in order of arrival.
 
 The statements are DuckDB's. PostgreSQL runs the same with its own names of the types, has a unique
 index on every key, and says in other words what its SQL cannot say.

@@ -11,6 +11,9 @@ from data.store_address import FILE_NAME, check_same, engine_of, has_store, reme
 
 WORKSPACE_VARIABLE = "TASTEMAKER_WORKSPACE"
 DEFAULT_ROOT = Path("workspace")
+_DRAWN_AGAIN = (
+    "`tastemaker round` draw it again, unless it was imported or the settings have changed since"
+)
 
 
 class Workspace:
@@ -129,11 +132,13 @@ class Workspace:
         try:
             raw = path.read_bytes()
         except FileNotFoundError:
-            raise ImageError(f"image {sha256} is missing; expected it at {path}") from None
+            raise ImageError(
+                f"image {sha256} is missing; restore {path} from a backup, or let {_DRAWN_AGAIN}"
+            ) from None
         if sha256_of(raw) != sha256:
             raise ImageError(
                 f"{path} is damaged: its {len(raw)} bytes are not those of its name;"
-                " restore it from a backup, or delete it and generate it again"
+                f" restore it from a backup, or delete it and let {_DRAWN_AGAIN}"
             )
         return raw
 

@@ -1,7 +1,8 @@
 """Drawing the images that are wanted of a policy and not there yet, batch by batch.
 
 Every image depends on its own seed and prompt only, and its id is known before it is drawn. So a
-drawing that was cut short is run again and makes what is missing, the same as it would have been.
+drawing that was cut short is run again and makes what is missing, the same as it would have been up
+to rounding, which differs with what else is in a batch: where a file was lost, its record follows.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from data.errors import ConfigError, UnknownRecord
 from data.records import Image, Policy, Prompt, Sampler, image_id
 from devices.choice import default_device
 from feedback_loop.loop import Loop
@@ -29,14 +31,33 @@ class Wanted:
     seed: int
 
 
+def policy_that_draws(loop: Loop, name: str) -> Policy:
+    """Return the policy of that name.
+
+    `ConfigError` where it is imported, `UnknownRecord` where there is none.
+    """
+    there = {policy.name: policy for policy in loop.store.policies()}
+    if name in there:
+        return there[name]
+    known = ", ".join(there)
+    if name in {policy.name for policy in loop.store.imported_policies()}:
+        raise ConfigError(
+            f"policy {name} is imported: it only names where images came from and cannot draw; "
+            f"expected one of {known}"
+        )
+    raise UnknownRecord(f"no policy {name!r} in {loop.store.place}; there is {known}")
+
+
 class Artist:
     """A policy that draws into a workspace."""
 
     def __init__(self, loop: Loop, policy: Policy) -> None:
         """Name the policy; its networks are opened when something has to be drawn."""
+        assert not policy.is_imported, "the base's images would pass for imported ones"
         self.loop = loop
         self.policy = policy
         self._opened: StableDiffusionPolicy | None = None
+        self._lost: set[str] = set()
 
     def draw(
         self,
@@ -102,12 +123,14 @@ class Artist:
 
     def _found(self, ids: set[str]) -> dict[str, Image]:
         """Return the images on record whose file is there too; others are drawn again."""
-        workspace = self.loop.workspace
-        return {
+        known = {
             image.image_id: image
             for image in self.loop.store.images(policy=self.policy.name)
-            if image.image_id in ids and workspace.image_path(image.sha256).is_file()
+            if image.image_id in ids
         }
+        path_of = self.loop.workspace.image_path
+        self._lost = {each for each in known if not path_of(known[each].sha256).is_file()}
+        return {each: image for each, image in known.items() if each not in self._lost}
 
     def _draw_batch(self, batch: Sequence[Wanted], number: int) -> list[Image]:
         from rl_finetune.gallery import to_png
@@ -134,6 +157,8 @@ class Artist:
             for wanted, pixels in zip(batch, drawn, strict=True)
         ]
         self.loop.store.add_images(images)
+        if lost := [image for image in images if image.image_id in self._lost]:
+            self.loop.store.replace_lost_images(lost)
         return images
 
 

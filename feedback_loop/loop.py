@@ -10,7 +10,7 @@ from data.records import Policy, Prompt, Split
 from data.store import Store
 from data.workspace import Workspace
 from feedback_loop.config import LoopConfig
-from feedback_loop.world import base_of
+from feedback_loop.world import base_of, is_same_base
 
 BASE = "base"
 """Name of the policy that all others start from."""
@@ -48,11 +48,12 @@ def create_loop(root: Path, config: LoopConfig) -> Loop:
     """Make a workspace with its configuration, prompts and base policy.
 
     Where a workspace is already, nothing changes, and another configuration than its own is a
-    `ConfigError`. A creation that was cut short is finished.
+    `ConfigError`, another base a `WorkspaceError`. A creation that was cut short is finished.
     """
     config = _with_absolute_paths(config)
     prompts = load_prompt_set(config.prompt_set)
     workspace = Workspace.create(root)
+    _require_its_base(Loop(workspace, config))
     if workspace.config_path.is_file():
         if load_yaml(LoopConfig, workspace.config_path) != config:
             raise ConfigError(
@@ -88,7 +89,10 @@ def _absolute(name_or_path: str) -> str:
 
 
 def open_loop(root: Path, config: LoopConfig | None = None) -> Loop:
-    """Open a workspace with its own configuration, or with `config` laid over it already."""
+    """Open a workspace with its own configuration, or with `config` laid over it already.
+
+    `WorkspaceError` where it is unfinished, or its policies started from another base.
+    """
     workspace = Workspace.open(root)
     loop = Loop(workspace, config or stored_config(root))
     try:
@@ -98,7 +102,19 @@ def open_loop(root: Path, config: LoopConfig | None = None) -> Loop:
             f"the workspace {root} has no policy yet; finish it with "
             f"`tastemaker init --workspace {root}`"
         ) from None
+    _require_its_base(loop)
     return loop
+
+
+def _require_its_base(loop: Loop) -> None:
+    """Refuse settings under which images of another model would pass for the base's."""
+    now = base_of(loop.config)
+    for policy in loop.store.policies():
+        if policy.name == BASE and not is_same_base(policy.base, now):
+            raise WorkspaceError(
+                f"the policies of {loop.workspace.root} started from {policy.base}, not from {now};"
+                " put base back, or make a workspace for the other with `tastemaker init`"
+            )
 
 
 def stored_config(root: Path) -> LoopConfig:

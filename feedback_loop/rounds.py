@@ -78,6 +78,9 @@ def _generate(loop: Loop, number: int, _: Raters) -> dict[str, object]:
 
 def _compare(loop: Loop, number: int, raters: Raters) -> dict[str, object] | Waiting:
     """Ask simulated raters, or see whether people have compared enough."""
+    from feedback_loop.redrawing import redraw_lost
+
+    redraw_lost(loop)
     noted: dict[str, object] = {"raters": "people"}
     if raters == "simulated":
         from feedback_loop.ask import ask_simulated
@@ -106,7 +109,9 @@ def close_comparing(loop: Loop, number: int) -> None:
 
 def _fit(loop: Loop, number: int, _: Raters) -> dict[str, object]:
     from feedback_loop.fitting import fit_round
+    from feedback_loop.redrawing import redraw_lost
 
+    redraw_lost(loop)
     return fit_round(loop, number)
 
 

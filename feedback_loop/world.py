@@ -3,10 +3,13 @@
 Nothing else opens `emoji_world`, and only for a workspace whose world is "emoji".
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.errors import ConfigError
 from feedback_loop.config import LoopConfig
+
+_EMBEDDED = ("emoji_world", "weights", "base")
 
 if TYPE_CHECKING:
     from emoji_world.judge import Judge
@@ -20,6 +23,21 @@ def base_of(config: LoopConfig) -> str:
     from emoji_world.assets import base_path
 
     return str(base_path())
+
+
+def is_same_base(recorded: str, now: str) -> bool:
+    """Return whether a base on record is the one that the settings name now.
+
+    However its path is spelled. A folder that was moved is known by its name, and the emoji world's
+    by where it lies in the package, of which another copy may have made the workspace.
+    """
+    before, after = Path(recorded), Path(now)
+    if recorded == now or (before.exists() and before.resolve() == after.resolve()):
+        return True
+    if before.parts[-3:] == after.parts[-3:] == _EMBEDDED:
+        return True
+    was_moved = before.is_absolute() and not before.exists()
+    return was_moved and before.name == after.name
 
 
 def backbone_of(config: LoopConfig) -> str:

@@ -46,6 +46,14 @@ def test_what_is_added_is_what_is_read_and_adding_again_changes_nothing(
     assert store.prompt(before[0][0].prompt_id) == before[0][0]
 
 
+def test_the_record_of_a_lost_image_follows_its_file_and_no_other_does(store: Store):
+    images, pairs = store.images(), store.pairs()
+    drawn_again = dataclasses.replace(images[3], sha256="ab" * 32, round=7)
+    store.replace_lost_images([drawn_again])
+    images[3] = dataclasses.replace(images[3], sha256="ab" * 32)
+    assert (store.images(), store.pairs()) == (images, pairs)
+
+
 def test_images_are_found_by_their_ids(store: Store):
     images = store.images()
     wanted = [images[3].image_id, images[0].image_id, "?"]

@@ -1,18 +1,25 @@
 """Generating: seeded, resumable, nothing doubled."""
 
+import shutil
 from collections import Counter
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
-from data.errors import PromptError
-from data.records import Policy
+from data.config_file import dump_yaml
+from data.errors import ConfigError, ImageError, PromptError, UnknownRecord, WorkspaceError
+from data.records import IMPORTED, Policy
+from feedback_loop.comparing import compare_policies
 from feedback_loop.drawing import Artist, Wanted
 from feedback_loop.generate import generate, policy_of_round
-from feedback_loop.loop import Loop, create_loop
+from feedback_loop.loop import Loop, create_loop, open_loop
 from feedback_loop.measure import measure_policies
+from feedback_loop.redrawing import redraw_lost
 from feedback_loop.seeds import measure_seeds
+from feedback_loop.world import is_same_base
+from rl_finetune import gallery
 
 
 def test_a_round_gets_its_pairs_of_trained_prompts_only(loop):
@@ -88,6 +95,68 @@ def test_a_lost_file_is_drawn_again(loop):
     assert loop.workspace.read_image(image.sha256) == original
 
 
+@pytest.mark.parametrize("again", [lambda loop: generate(loop, 1), redraw_lost])
+def test_the_record_of_a_lost_file_follows_what_is_drawn_in_its_place(loop, again, monkeypatch):
+    """What is beside it in a batch makes other rounding; a darker picture stands for that here."""
+    generate(loop, 1)
+    before = loop.store.images()
+    for image in before[1:4]:
+        loop.workspace.image_path(image.sha256).unlink()
+    exact = gallery.to_png
+    monkeypatch.setattr(gallery, "to_png", lambda pixels: exact(pixels * 0.9))
+    pairs = loop.store.pairs()
+    again(loop)
+    now = loop.store.images()
+    for old, new in zip(before, now, strict=True):
+        assert loop.workspace.read_image(new.sha256)
+        assert replace(new, sha256=old.sha256) == old
+    assert sum(old != new for old, new in zip(before, now, strict=True)) == 3
+    assert loop.store.pairs() == pairs
+
+
+def test_what_cannot_be_drawn_the_same_stays_missing(loop):
+    generate(loop, 1)
+    image = loop.store.images()[0]
+    loop.workspace.image_path(image.sha256).unlink()
+    sampling = replace(loop.config.sampling, num_steps=2)
+    other = replace(loop.config, tune=replace(loop.config.tune, sampling=sampling))
+    redraw_lost(Loop(loop.workspace, other))
+    assert loop.store.image(image.image_id) == image
+    with pytest.raises(ImageError, match="unless it was imported or the settings have changed"):
+        loop.workspace.read_image(image.sha256)
+
+
+def test_the_base_of_a_workspace_stays_its_base(loop, tmp_path, monkeypatch):
+    root, config = loop.workspace.root, loop.config
+    other = replace(config, base=str(shutil.copytree(config.base, tmp_path / "other")))
+    for refused in (
+        other,
+        replace(config, base="hub/model"),
+        replace(config, world="emoji", base=""),
+    ):
+        with pytest.raises(WorkspaceError, match="put base back"):
+            open_loop(root, refused)
+    monkeypatch.chdir(Path(config.base).parent)
+    open_loop(root, replace(config, base=f"../{Path(config.base).parent.name}/base"))
+    dump_yaml(other, loop.workspace.config_path)
+    with pytest.raises(WorkspaceError, match="put base back"):
+        create_loop(root, other)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "now", "is_same"),
+    [
+        ("/gone/models/sd", "/moved/sd", True),
+        ("/gone/models/sd", "/moved/other", False),
+        ("/gone/a/emoji_world/weights/base", "/b/emoji_world/weights/base", True),
+        ("ours/sd", "theirs/sd", False),
+        ("ours/sd", "ours/sd", True),
+    ],
+)
+def test_a_base_that_was_moved_is_known_by_its_name(recorded, now, is_same):
+    assert is_same_base(recorded, now) is is_same
+
+
 def test_an_image_depends_on_its_own_seed_alone(loop):
     prompt = loop.prompts()[0]
     seeds = measure_seeds(loop.config)
@@ -116,6 +185,18 @@ def test_a_later_round_sets_the_newest_against_the_one_before(loop):
         for pair in loop.store.pairs(2)
     )
     assert meetings[("base", "round-1")] == meetings[("round-1", "round-1")] == 10
+
+
+def test_an_imported_policy_draws_nothing_under_its_name(loop):
+    theirs = Policy(name="imported:csv", base=IMPORTED)
+    loop.store.add_policy(theirs)
+    with pytest.raises(ConfigError, match=r"imported:csv is imported: .*; expected one of base"):
+        compare_policies(loop, "base", "imported:csv")
+    with pytest.raises(UnknownRecord, match=r"no policy 'x' in .*; there is base"):
+        compare_policies(loop, "x", "base")
+    assert loop.store.images() == []
+    with pytest.raises(AssertionError):
+        Artist(loop, theirs)
 
 
 def test_a_set_without_training_prompts_is_refused(loop, tmp_path):
