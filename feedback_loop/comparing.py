@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from data.errors import ConfigError
+from feedback_loop.drawing import policy_that_draws
 from feedback_loop.loop import Loop
 from feedback_loop.measure import measure_policies
 from feedback_loop.measurements import MeasuredImage
@@ -16,10 +17,13 @@ Value = Callable[[MeasuredImage], float | bool | None]
 
 
 def compare_policies(loop: Loop, first: str, second: str) -> None:
-    """Measure two policies at the same prompts and seeds and print what differs."""
+    """Measure two policies at the same prompts and seeds and print what differs.
+
+    `ConfigError` where one cannot draw or both are the same, `UnknownRecord` where one is missing.
+    """
     if first == second:
         raise ConfigError(f"expected two policies, got {first} twice")
-    policies = [loop.store.policy(first), loop.store.policy(second)]
+    policies = [policy_that_draws(loop, first), policy_that_draws(loop, second)]
     measured = measure_policies(loop, policies, position(loop.store.round_events()).round)
     before, after = (
         [image for image in measured if image.policy == name] for name in (first, second)

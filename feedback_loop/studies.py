@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
-from data.errors import ConfigError, PromptError, UnknownRecord
+from data.errors import PromptError
 from data.prompts import load_prompt_set
 from data.questions import Study
 from data.records import Image, Policy, Prompt, Split
 from data.store import Batch
-from feedback_loop.drawing import Artist, Wanted
+from feedback_loop.drawing import Artist, Wanted, policy_that_draws
 from feedback_loop.loop import Loop
 from feedback_loop.run_folders import policy_of_run, take_in
 from feedback_loop.seeds import study_seeds
@@ -95,16 +95,7 @@ def _study(loop: Loop, order: Order, prompts: Sequence[Prompt]) -> Study:
 def _drawing_policy(loop: Loop, order: Order, name: str) -> Policy:
     if name in order.run_folders:
         return policy_of_run(loop, order.run_folders[name])
-    there = {policy.name: policy for policy in loop.store.policies()}
-    if name in there:
-        return there[name]
-    known = ", ".join(there)
-    if name in {policy.name for policy in loop.store.imported_policies()}:
-        raise ConfigError(
-            f"policy {name} is imported: it only names where images came from and cannot draw; "
-            f"expected one of {known}"
-        )
-    raise UnknownRecord(f"no policy {name!r} in {loop.store.place}; there is {known}")
+    return policy_that_draws(loop, name)
 
 
 def _draw(loop: Loop, policy: Policy, wanted: Sequence[Wanted], study: Study) -> list[Image]:
