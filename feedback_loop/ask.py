@@ -64,6 +64,18 @@ def _without_comparison(loop: Loop, number: int) -> list[Pair]:
     return [pair for pair in loop.store.pairs(number) if pair.pair_id not in compared]
 
 
+def _as_record(loop: Loop, rater: "SimulatedRater") -> Rater:
+    """Return who a simulated rater is on record: with other traits it is another one."""
+    traits = dict(rater.traits())
+    known = loop.store.find_rater(rater.name, RaterKind.SIMULATED)
+    if known is None or known.traits == traits:
+        return known or Rater.new(rater.name, RaterKind.SIMULATED, traits)
+    said = (
+        f"{rater.name} (flips {rater.flip_rate:g}, side {rater.side_bias:g}, {rater.seconds:g} s)"
+    )
+    return Rater.new(said, RaterKind.SIMULATED, traits)
+
+
 class Panel:
     """Simulated raters who have a judge to follow."""
 
@@ -78,7 +90,7 @@ class Panel:
     def of(cls, loop: Loop) -> "Panel":
         """Put the workspace's simulated raters on record, with the judge of its world."""
         raters = simulated_raters(loop.config)
-        records = [Rater.new(r.name, RaterKind.SIMULATED, dict(r.traits())) for r in raters]
+        records = [_as_record(loop, rater) for rater in raters]
         for record in records:
             loop.store.add_rater(record)
         judge = judge_of(loop.config)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from data.records import Image, Policy, Prompt
+from data.records import Image, Policy, Prompt, RewardModel
 from devices.choice import default_device
 from feedback_loop.drawing import Artist, Wanted
 from feedback_loop.loop import Loop
@@ -76,7 +76,9 @@ class Examiner:
         self._prompts = {prompt.prompt_id: prompt for prompt in loop.prompts()}
         self._judge = judge_of(loop.config)
         self._control = open_control(backbone_of(loop.config), default_device())
-        self._reward = _newest_reward(loop)
+        models = loop.store.reward_models()
+        self._model = models[-1] if models else None
+        self._reward = None if self._model is None else _open(loop, self._model)
         self._device = default_device()
 
     def examine(self, images: Sequence[Image]) -> list[MeasuredImage]:
@@ -92,7 +94,8 @@ class Examiner:
         rewards = [None] * len(images) if self._reward is None else self._reward(on_device, texts)
         distances = self._distances(on_device)
         rows = zip(images, verdicts, rewards, similarities, distances, strict=True)
-        return [_measured(prompt, *row) for row in rows]
+        model = None if self._model is None else self._model.name
+        return [_measured(prompt, model, *row) for row in rows]
 
     def _verdicts(self, pixels: "Tensor", texts: list[str]) -> "list[Verdict | None]":
         if self._judge is None:
@@ -111,18 +114,16 @@ class Examiner:
         return mean_cosine_distances(features).tolist()
 
 
-def _newest_reward(loop: Loop) -> "LearnedReward | CombinedReward | None":
+def _open(loop: Loop, model: RewardModel) -> "LearnedReward | CombinedReward":
     import reward_training
 
-    models = loop.store.reward_models()
-    if not models:
-        return None
-    folder: Path = loop.workspace.root / models[-1].path
+    folder: Path = loop.workspace.root / model.path
     return reward_training.load(folder, device=default_device())
 
 
 def _measured(
     prompt: Prompt,
+    reward_model: str | None,
     image: Image,
     verdict: "Verdict | None",
     reward: "Tensor | None",
@@ -141,6 +142,7 @@ def _measured(
         met=None if verdict is None else verdict.met,
         quality=None if verdict is None else verdict.quality,
         reward=None if reward is None else float(reward),
+        reward_model=reward_model,
         clip=similarity,
         distance=distance,
     )

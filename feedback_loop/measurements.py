@@ -32,7 +32,9 @@ class MeasuredImage:
     quality: float | None
     """The judge's probability that everything is well drawn."""
     reward: float | None
-    """By the newest reward model; none where there is none yet."""
+    """By the reward model that was the newest then; none where there was none yet."""
+    reward_model: str | None = None
+    """Its name; files written before this was noted have none."""
     clip: float
     """Similarity of image and prompt by the untouched backbone."""
     distance: float

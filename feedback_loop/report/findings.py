@@ -24,6 +24,8 @@ class Findings:
     reward_models: Sequence[RewardModel]
     runs: Sequence[RunCurves]
     counts: dict[RaterKind, Counts]
+    flip_rates: Sequence[float | None]
+    """How often the simulated raters who compared err, from the least; None: of some not known."""
     events: Sequence[RoundEvent]
 
     @property
@@ -54,5 +56,17 @@ def find(loop: Loop) -> Findings:
         reward_models=store.reward_models(),
         runs=[read_curves(loop.workspace, run.run_id) for run in store.runs()],
         counts={kind: store.counts(kind) for kind in RaterKind},
+        flip_rates=_flip_rates(loop),
         events=store.round_events(),
     )
+
+
+def _flip_rates(loop: Loop) -> list[float | None]:
+    """Return what is on record of those who answered, whatever the settings say today."""
+    compared = {comparison.rater_id for comparison in loop.store.comparisons()}
+    rates = {
+        rater.traits.get("flip_rate")
+        for rater in loop.store.raters()
+        if rater.kind is RaterKind.SIMULATED and rater.rater_id in compared
+    }
+    return sorted(rates, key=lambda rate: (rate is None, rate))

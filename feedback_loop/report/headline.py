@@ -1,5 +1,6 @@
 """The top of the page: what it is about, who compared, and the few numbers that matter most."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from feedback_loop.readable import UNKNOWN, percent, points
@@ -31,12 +32,20 @@ def notice(found: Findings) -> str:
         return ""
     total = sum(counts.total for counts in found.counts.values())
     which = "All" if total == found.num_simulated else f"{found.num_simulated} of the {total}"
-    flips = 100 * found.loop.config.simulated.flip_rate
     return (
         f'<p class="notice"><b>Simulated raters.</b> {which} comparisons here were made by '
-        f"programs that follow the judge and err in {flips:.0f} % of their preferences, not by "
-        "people.</p>"
+        f"programs{_errors(found.flip_rates)}, not by people.</p>"
     )
+
+
+def _errors(flip_rates: Sequence[float | None]) -> str:
+    """Say how often simulated raters err, as far as it is on record."""
+    known = list(dict.fromkeys(f"{100 * rate:.0f}" for rate in flip_rates if rate is not None))
+    if not known:
+        return ""
+    share = f"in {known[0]} %" if len(known) == 1 else f"in between {known[0]} and {known[-1]} %"
+    rest = ", as far as it is known" if None in flip_rates else ""
+    return f" that follow the judge and err {share} of their preferences{rest}"
 
 
 def figures(found: Findings) -> str:

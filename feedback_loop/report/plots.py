@@ -84,11 +84,19 @@ def dots(groups: Sequence[str], series: Sequence[Series]) -> str:
         axes.tick_params(axis="y", length=0, labelcolor=INK)
         axes.spines["left"].set_visible(False)
         axes.set_ylim(-len(groups) + 0.45, 0.55)
-        axes.set_xlim(0.35, 1.04)
-        axes.set_xticks([0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
+        left = min(0.35, _lowest(series) - 0.05)
+        axes.set_xlim(left, 1.04)
+        axes.set_xticks([tenth / 10 for tenth in range(11) if tenth / 10 >= left])
         axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f}%")
         axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(series))
         return as_svg(made, "Share of pairs ordered as the truth does")
+
+
+def _lowest(series: Sequence[Series]) -> float:
+    """Return the lowest value or end of an interval, 1 where there is none."""
+    values = [value for each in series for value in each.values]
+    ends = [interval[0] for each in series for interval in each.intervals if interval is not None]
+    return min([value for value in values if value is not None] + ends, default=1.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,12 +107,21 @@ def policies_section(found: Findings) -> str:
     heads = ["policy", "gain", "gain, unseen", "reward", "diversity", "KL, nats", "images"]
     explanation = (
         "Gains are over the base at the same prompts and seeds; in brackets 95 % intervals over "
-        "prompts, none where all prompts are alike. The reward is the newest reward "
-        "model's, in standard deviations of the images it was fitted on. Diversity is the mean "
+        f"prompts, none where all prompts are alike. {_whose_reward(found)}Diversity is the mean "
         "cosine distance between images of one prompt in the untouched backbone's vision features. "
         "The KL to the base is what tuning spent, per image, over its last five iterations."
     )
     return section("Policies", explanation, card(table(heads, rows)))
+
+
+def _whose_reward(found: Findings) -> str:
+    name = found.summary["reward_model"].get("name")
+    if name is None:
+        return ""
+    return (
+        f"The reward is that of reward model {text(name)}, in standard deviations of the images "
+        "it was fitted on. "
+    )
 
 
 def _gain(policy: dict[str, Any], name: str) -> str:

@@ -48,7 +48,7 @@ def summarise(loop: Loop, measured: Images) -> dict[str, Any]:
     return {
         "seed": loop.config.seed,
         "comparisons": {kind.value: by_kind[kind] for kind in RaterKind},
-        "reward_model": _reward_model(loop, models[-1] if models else None, base),
+        "reward_model": _reward_model(loop, measured_model(models, measured), base),
         "policies": [
             {"name": name, **_policy(images, base, families), "kl": kls[name]}
             for name, images in of_policy.items()
@@ -60,6 +60,16 @@ def summarise(loop: Loop, measured: Images) -> dict[str, Any]:
             for number in sorted({event.round for event in events})
         ],
     }
+
+
+def measured_model(models: Sequence[RewardModel], measured: Images) -> RewardModel | None:
+    """Return the model whose rewards were measured, which a later fit leaves as they are.
+
+    The newest one where nothing was measured of any, or the measurements do not name theirs yet.
+    """
+    names = {image.reward_model for image in measured if image.reward is not None}
+    known = [model for model in models if model.name in names] or models
+    return known[-1] if known else None
 
 
 def in_order(policies: Sequence[Policy]) -> list[Policy]:
@@ -100,7 +110,7 @@ def _policy(images: Images, base: Images, families: Iterable[str]) -> dict[str, 
 
 
 def _reward_model(loop: Loop, model: RewardModel | None, base: Images) -> dict[str, Any]:
-    """Say how far the newest reward model can be trusted, beside its untouched backbone.
+    """Say how far the measured reward model can be trusted, beside its untouched backbone.
 
     By the judge where there is one, on pairs of the base's measured images, of which no fit has
     seen any; `choices` holds what the fit measured on raters' choices that it left out, and `trust`

@@ -79,3 +79,21 @@ def test_simulated_comparisons_are_stored_as_simulated(loop):
     counts = loop.store.counts().by_kind
     assert (counts[RaterKind.PERSON], counts[RaterKind.SIMULATED]) == (0, 20)
     assert all(rater.traits["flip_rate"] == 0.15 for rater in loop.store.raters())
+
+
+def test_raters_of_other_traits_are_other_raters(loop):
+    generate(loop, 1)
+    emoji = replace(loop.config, world="emoji")
+    first = ask_again(loop, emoji)
+    worse = replace(emoji, simulated=replace(emoji.simulated, flip_rate=0.4))
+    assert not first & ask_again(loop, worse)
+    assert ask_again(loop, emoji) == first
+    known = {rater.name: rater.traits["flip_rate"] for rater in loop.store.raters()}
+    assert known["simulated-1"] == 0.15
+    assert known["simulated-1 (flips 0.4, side 0, 2 s)"] == 0.4
+
+
+def ask_again(loop, config):
+    """Return the ids of the raters on a panel."""
+    panel = Panel.of(Loop(loop.workspace, config))
+    return {c.rater_id for c in panel.answer(loop.store.pairs(1)[:1], 3)}

@@ -10,12 +10,16 @@ import pytest
 from rounds_behind import CURVE, FITTED, TRUSTED, add_measured, finish, paint
 
 from data.errors import WorkspaceError
-from feedback_loop.measurements import read_measurements, write_measurements
+from data.records import Rater, RaterKind
+from feedback_loop.measurements import measurements_path, read_measurements, write_measurements
 from feedback_loop.outcome import say_outcome
 from feedback_loop.report.build import build_report
 from feedback_loop.report.curves import even_out
+from feedback_loop.report.findings import find
 from feedback_loop.report.grids import data_uri
-from feedback_loop.report.plots import smoothed
+from feedback_loop.report.headline import notice
+from feedback_loop.report.plots import Series, dots, smoothed
+from feedback_loop.report.summary import summarise
 from feedback_loop.report.svg import colours_of
 from feedback_loop.stages import TIMED_STAGES
 from feedback_loop.status import say_status
@@ -163,6 +167,51 @@ def test_a_fit_that_called_its_control_clip_is_reported_as_any_other(finished):
     about = json.loads((finished.workspace.report / "summary.json").read_text())["reward_model"]
     assert about["choices"]["control_accuracy"] == FITTED["control_accuracy"]
     say_outcome(finished)
+
+
+def test_a_later_fit_does_not_pass_for_what_was_measured(finished):
+    named = [replace(m, reward_model="round-2") for m in read_measurements(finished.workspace)]
+    write_measurements(finished.workspace, named)
+    model = finished.store.reward_models()[-1]
+    finished.store.add_reward_model(replace(model, name="round-3", metrics=FITTED, round=3))
+    page = build_report(finished).read_text(encoding="utf-8")
+    about = json.loads((finished.workspace.report / "summary.json").read_text())["reward_model"]
+    assert about["name"] == "round-2"
+    assert "The reward is that of reward model round-2" in page
+
+
+def test_measurements_of_before_name_no_model_and_open(finished):
+    path = measurements_path(finished.workspace)
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    for row in rows:
+        del row["reward_model"]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    assert summarise(finished, read_measurements(finished.workspace))["reward_model"]["name"] == (
+        "round-2"
+    )
+
+
+def test_how_often_simulated_raters_err_is_what_is_on_record(finished):
+    told = replace(finished.config, simulated=replace(finished.config.simulated, flip_rate=0.4))
+    later = replace(finished, config=told)
+    assert "err in 15 % of" in notice(find(later)), "whatever the settings say today"
+    (event,) = finished.store.comparisons()
+    for name, traits in (("s", {"flip_rate": 0.4}), ("t", {})):
+        rater = Rater.new(name, RaterKind.SIMULATED, traits)
+        finished.store.add_rater(rater)
+        finished.store.record(
+            replace(event, comparison_id=name, idempotency_key=name, rater_id=rater.rater_id)
+        )
+    assert "err in between 15 and 40 % of their preferences, as far as it is known" in (
+        notice(find(later))
+    )
+
+
+@pytest.mark.parametrize("interval", [None, [0.05, 0.3]])
+def test_accuracies_far_below_chance_are_in_the_plot(interval):
+    made = dots(["low", "high"], [Series("it", "#0d0e0f", [0.2, 0.8], [interval, None])])
+    assert ">20</text" in made, "a value outside the axes has no label"
+    assert ">80</text" in made
 
 
 def test_the_same_measurements_give_the_same_page(finished):
