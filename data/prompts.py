@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
-import yaml
-
 from data.errors import PromptError
+from data.plain_text import can_be_kept
 from data.records import Prompt, Split
+from data.yaml_text import read_yaml
 
 MAX_CHARACTERS = 2000
 
@@ -70,9 +70,9 @@ def _from_lines(path: Path, text: str) -> Iterator[Prompt]:
 
 def _from_yaml(path: Path, text: str) -> Iterator[Prompt]:
     try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise PromptError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+        content = read_yaml(text)
+    except ValueError as error:
+        raise PromptError(f"{path} is not valid YAML, {error}") from None
     if not isinstance(content, dict) or not isinstance(content.get("prompts"), list):
         raise PromptError(f"{path}: expected `name`, `about` and a list `prompts`")
     _refuse_unknown(f"{path}", content, _SET_KEYS)
@@ -97,9 +97,19 @@ def _prompt(path: Path, row: int, prompt_set: str, entry: object) -> Prompt:
         )
     if not isinstance(family, str):
         raise PromptError(f"{where}: expected the name of a family, got {family!r}")
+    _refuse_unkept(where, text, family, prompt_set)
     if split not in get_args(Split):
         raise PromptError(f"{where}: expected split train, compared or unseen, got {split!r}")
     return Prompt.new(text.strip(), family=family, split=split, prompt_set=prompt_set)
+
+
+def _refuse_unkept(where: str, *texts: str) -> None:
+    for text in texts:
+        if not can_be_kept(text):
+            raise PromptError(
+                f"{where}: {text[:60]!r} has NUL or parts of characters in it;"
+                r" write an emoji itself, not as \ud83d\udc36"
+            )
 
 
 def _refuse_unknown(where: str, entry: dict[object, object], known: tuple[str, ...]) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, cast, get_args, get_origin
 
 import cattrs
-import yaml
 from cattrs.errors import ForbiddenExtraKeysError
 
 from data.errors import ConfigError
+from data.plain_text import can_be_kept
+from data.yaml_text import read_yaml
 
 ConfigT = TypeVar("ConfigT")
 
@@ -19,16 +20,13 @@ ConfigT = TypeVar("ConfigT")
 def read_mapping(path: Path) -> dict[str, Any]:
     """Read a YAML file of `key: value` lines; an empty one holds none."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file; expected a YAML configuration") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read as text ({error})") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" in line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "unreadable"
-        raise ConfigError(f"{path}: not valid YAML{where}: {problem}") from None
+    except ValueError as error:
+        raise ConfigError(f"{path}: not valid YAML, {error}") from None
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -51,8 +49,10 @@ def structure(cls: type[ConfigT], content: dict[str, Any], path: Path) -> Config
 def _explain(error: BaseException, wanted: object) -> str:
     """Say one cattrs error in words."""
     if isinstance(error, ForbiddenExtraKeysError):
-        key, known = min(error.extra_fields), [f.name for f in dataclasses.fields(error.cl)]
-        near = difflib.get_close_matches(key, known, 1)
+        # YAML takes `on` for a truth and 1 for a number, as keys too.
+        key = min(cast(set[object], error.extra_fields), key=str)
+        known = [f.name for f in dataclasses.fields(error.cl)]
+        near = difflib.get_close_matches(str(key), known, 1)
         hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
         return f"unknown key {key!r}; {hint}"
     if isinstance(error, KeyError):
@@ -92,6 +92,7 @@ def _strict_bool(value: object, _: object) -> bool:
 
 def _strict_str(value: object, _: object) -> str:
     _expect("a text (write it in quotes)", isinstance(value, str), value)
+    _expect("characters, not parts of them", can_be_kept(cast(str, value)), value)
     return cast(str, value)
 
 

@@ -12,12 +12,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import yaml
-
 from data.errors import ExchangeError
 from data.exchange.cells import Row
 from data.exchange.reading import read_rows
 from data.exchange.record import ExchangedComparison
+from data.yaml_text import read_yaml
 
 _PAIR = ("prompt", "image_a", "image_b", "policy_a", "policy_b")
 _IMAGE = ("prompt", "image", "policy")
@@ -77,10 +76,10 @@ def _pair(row: Row, a: str, b: str, policy_a: str, policy_b: str = "") -> Exchan
 
 def _yaml_rows(table: Path) -> Iterator[Row]:
     try:
-        content = yaml.safe_load(table.read_text(encoding="utf-8-sig"))
+        content = read_yaml(table.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise ExchangeError(f"{table}: no such file; expected a table of prompts") from None
-    except (OSError, UnicodeDecodeError, RecursionError, yaml.YAMLError) as error:
+    except (OSError, ValueError) as error:
         said = " ".join(str(error).split())[:200]
         raise ExchangeError(f"{table} is not readable as YAML ({said})") from None
     if not isinstance(content, list) or not content:

@@ -7,6 +7,7 @@ from typing import NamedTuple, NoReturn
 from data.errors import ExchangeError
 from data.exchange.record import ExchangedComparison, Preference
 from data.files import canonical_json, sha256_of
+from data.plain_text import can_be_kept
 from data.prompts import MAX_CHARACTERS
 from data.records import (
     IMPORTED,
@@ -177,8 +178,7 @@ def _check_name(given: ExchangedComparison, noun: str, name: str) -> None:
 def _check_text(given: ExchangedComparison, noun: str, text: str, longest: int) -> None:
     if len(text) > longest:
         _fail(given, f"the {noun} has {len(text)} characters; at most {longest} are allowed")
-    # JSON may smuggle in halves of surrogate pairs, which no file can hold.
-    if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in text):
+    if not can_be_kept(text):
         _fail(given, f"the {noun} has characters that are no text")
 
 

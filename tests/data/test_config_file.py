@@ -141,7 +141,18 @@ def test_a_required_field_may_come_from_either_place(written: Callable[[str], Pa
         ("betas: [1]", "at betas: expected 2 values, got [1]"),
         ("out: 3", "at out: expected a text"),
         ("- a", "expected `key: value` lines, got list"),
-        ("a: [", "not valid YAML in line 1"),
+        ("a: [", "not valid YAML, in line 1"),
+        ("sampling:\n  on: 3", "at sampling: unknown key True; known are num_steps, eta"),
+        ("sampling: {1: 3, a: 2}", "at sampling: unknown key 1; known are num_steps, eta"),
+        ("? [a]\n: 3", "not valid YAML, in line 1: found unhashable key"),
+        ("seed: 1\npolicy: 2026-02-30", "in line 2: '2026-02-30' looks like a date or a number"),
+        ("seed: " + 5000 * "9", "looks like a date or a number and is none"),
+        ("seed: !!int ''", "looks like a date or a number and is none"),
+        ("policy: " + 3000 * "[" + 3000 * "]", "nested too deeply"),
+        ("seed: 1\nmode: dpok\nseed: 2", "in line 3: the key 'seed' is given twice; remove one"),
+        ("sampling: {eta: 1}\nsampling: {num_steps: 2}", "the key 'sampling' is given twice"),
+        ("sampling: {eta: 1, eta: 1}", "the key 'eta' is given twice"),
+        ('policy: "\\ud83d\\udc36"', "at policy: expected characters, not parts of them"),
     ],
 )
 def test_a_wrong_file_is_one_line_with_file_place_and_key(
@@ -152,6 +163,15 @@ def test_a_wrong_file_is_one_line_with_file_place_and_key(
         message = refusal(*argv)
         assert message.startswith(str(path))
         assert said in message
+
+
+def test_a_mapping_that_is_laid_over_another_may_say_its_keys_anew(
+    written: Callable[[str], Path],
+):
+    text = "policy: x\nsampling: &a {num_steps: 1, eta: 0}\nwarmup: {<<: *a, num_steps: 3}"
+    config = read(written(text))
+    assert config.sampling == Sampling(num_steps=1, eta=0.0)
+    assert config.warmup == Sampling(num_steps=3, eta=0.0)
 
 
 def test_a_file_that_is_not_there_or_not_text(tmp_path: Path):

@@ -66,6 +66,15 @@ def test_a_text_file_holds_a_prompt_a_line(written: Callable[..., Path]):
         ("prompts: [a]\nnmae: x", "unknown key 'nmae'; did you mean 'name'?"),
         ("prompts: []", "holds no prompts"),
         ("prompts: [", "not valid YAML"),
+        ("prompts: [a, 2026-02-30]", "in line 1: '2026-02-30' looks like a date or a number"),
+        ("prompts: " + 3000 * "[" + 3000 * "]", "nested too deeply"),
+        ("prompts: [a]\nprompts: [b]", "in line 2: the key 'prompts' is given twice"),
+        (
+            'prompts: [a, "a dog \\ud83d\\udc36"]',
+            "prompt 2: 'a dog \\ud83d\\udc36' has NUL or parts",
+        ),
+        ('prompts: [{text: a, family: "\\0"}]', "prompt 1: '\\x00' has NUL or parts"),
+        ('{"name": "\\udc36", "prompts": ["a"]}', "prompt 1: '\\udc36' has NUL or parts"),
         ("just words", "expected `name`, `about` and a list `prompts`"),
     ],
 )
