@@ -118,9 +118,13 @@ class Row:
     def _number(self, column: str, value: object) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float):
             self._expected(column, "a number", value)
-        if not math.isfinite(value):
+        try:
+            number = float(value)
+        except OverflowError:  # a whole number of hundreds of digits
+            number = math.inf
+        if not math.isfinite(number):
             self._expected(column, "a finite number", value)
-        return float(value)
+        return number
 
     def _expected(self, column: str, expected: str, value: object) -> NoReturn:
         if column not in self.cells:

@@ -201,6 +201,7 @@ HOSTILE: dict[str, tuple[str, Make, str]] = {
     "no labels": ("pick-a-pic", pick(label_0=None), "label_0.*got nothing"),
     "NaN label": ("pick-a-pic", pick(label_0=float("nan")), "finite number, got nan"),
     "infinite label": ("pick-a-pic", pick(label_0=float("inf")), "finite number"),
+    "label of 400 digits": ("hpd-v2", hpd2(human_preference=[10**400, 0]), "finite number"),
     "labels of one half and one": ("pick-a-pic", pick(label_1=0.5), "expected labels 1 and 0"),
     "two winners": ("pick-a-pic", pick(label_1=1.0), "expected labels 1 and 0"),
     "labels against the uid": ("pick-a-pic", pick(best_image_uid="y"), "contradict"),
