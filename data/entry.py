@@ -21,6 +21,10 @@ _CURE = {
     errno.EFBIG: "the file grew past the limit set for this process; raise it and run again",
     errno.EACCES: "permission denied; choose a folder that you may read and write",
     errno.EPERM: "permission denied; choose a folder that you may read and write",
+    errno.EEXIST: "a file of that name is there already; choose another path",
+    errno.ENOTDIR: "a part of the path is a file and no folder; choose another path",
+    errno.EISDIR: "it is a folder; choose the name of a file",
+    errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
     errno.EROFS: "the file system is read-only; choose another folder",
 }
 

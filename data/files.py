@@ -41,15 +41,21 @@ def remove_leftovers(folder: Path) -> int:
     """Remove what killed writes left aside below a folder, and say how many there were.
 
     Only what is an hour old: no write takes as long, so none that is under way is touched.
+    Others may write, rename and delete meanwhile.
     """
-    stale = [
-        path
-        for path in folder.rglob(f".*{_ASIDE}")
-        if path.is_file() and path.stat().st_mtime < time.time() - _HOUR
-    ]
+    # os.walk passes over a folder that is gone; Path.rglob does not.
+    found = (Path(place, name) for place, _, names in os.walk(folder) for name in names)
+    stale = [path for path in found if path.match(f".*{_ASIDE}") and _is_stale(path)]
     for path in stale:
         path.unlink(missing_ok=True)
     return len(stale)
+
+
+def _is_stale(path: Path) -> bool:
+    try:
+        return path.is_file() and path.stat().st_mtime < time.time() - _HOUR
+    except FileNotFoundError:
+        return False
 
 
 def _sync_folder(folder: Path) -> None:

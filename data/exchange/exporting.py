@@ -69,6 +69,8 @@ def _checked(out: Path, form: Format, container: Container | None) -> Container:
         raise ExchangeError(
             f"{form.name} is written as {' or '.join(form.containers)}, not as {container}"
         )
+    if not out.name:
+        raise ExchangeError(f"{out} is the folder you are in; choose a new folder")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ExchangeError(f"{out} is there already; choose a new folder")
     return container or form.containers[0]

@@ -1,11 +1,13 @@
 import errno
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from data.entry import run_command
 from data.errors import ConfigError
+from data.files import write_atomically
 
 
 def ends(main: Callable[[], None]) -> int:
@@ -29,6 +31,21 @@ def test_a_command_that_returns_exits_zero():
 def test_an_error_of_the_user_is_one_line_and_status_two(capsys: pytest.CaptureFixture[str]):
     assert ends(raising(ConfigError("expected this,\n  got that"))) == 2
     assert capsys.readouterr().err == "error: expected this, got that\n"
+
+
+@pytest.mark.parametrize(
+    "wrong", ["file/x", "file/x/y.csv", "folder", "long" * 100, "long" * 100 + "/x.csv"]
+)
+def test_a_path_that_cannot_be_is_one_line(
+    wrong: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    assert ends(lambda: write_atomically(tmp_path / wrong, "")) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {tmp_path}")
+    assert "choose" in said
+    assert said.count("\n") == 1
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EDQUOT, errno.EROFS])

@@ -156,12 +156,16 @@ def test_a_name_is_not_given_away_to_pick_a_pic(compared: Workspace, tmp_path: P
 def test_an_export_is_whole_or_not_there(
     compared: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
     victim = compared.store().images()[5].sha256
     compared.image_path(victim).write_bytes(b"damaged")
     with pytest.raises(Exception, match="is damaged"):
         export_comparisons(compared, tmp_path / "out", FORMATS["csv"])
     assert not (tmp_path / "out").exists()
     assert list(tmp_path.glob(".*")) == []
+    with pytest.raises(ExchangeError, match="the folder you are in; choose a new folder"):
+        export_comparisons(compared, Path(), FORMATS["csv"])
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "file").write_text("")
     with pytest.raises(ExchangeError, match="choose a new folder"):

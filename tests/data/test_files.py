@@ -1,5 +1,6 @@
 import datetime
 import os
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,23 @@ def test_old_leftovers_are_removed_and_nothing_else(tmp_path: Path):
         os.utime(path, (time.time() - 4000,) * 2)
     assert remove_leftovers(tmp_path) == 1
     assert sorted(old.parent.iterdir()) == [new, other]
+
+
+def test_leftovers_and_folders_may_vanish_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    is_file = Path.is_file
+
+    def is_file_for_the_last_time(path: Path) -> bool:
+        found = is_file(path)
+        path.unlink()
+        shutil.rmtree(tmp_path / "deep", ignore_errors=True)
+        return found
+
+    (tmp_path / "deep" / "deeper").mkdir(parents=True)
+    (tmp_path / ".a.tmp").touch()
+    monkeypatch.setattr(Path, "is_file", is_file_for_the_last_time)
+    assert remove_leftovers(tmp_path) == 0
 
 
 def test_the_hash_of_a_file_is_the_hash_of_its_bytes(tmp_path: Path):
