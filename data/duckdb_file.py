@@ -73,19 +73,11 @@ class DuckDBFile:
     def create(self) -> None:
         """Make the file if it is missing: built aside, then renamed, so never half there."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with alone(Waiting(self.path, self.patience_s)):
-            if self.path.is_file():
-                return
-            aside = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}")
-            try:
+        with self._replacing(Waiting(self.path, self.patience_s)) as (aside, *_):
+            if not self.path.is_file():
                 with duckdb.connect(aside, config=SETTINGS) as connection:
                     migrate(connection)
-                aside.replace(self.path)
-            except _FAULTS_OF_THE_FILE as error:
-                raise StoreError(f"{self.path}: {plainly(error)}") from error
-            finally:
-                for leftover in aside.parent.glob(f"{aside.name}*"):
-                    leftover.unlink()
+                aside.replace(self.path.resolve())
 
     def version(self, connection: Connection) -> int:
         """Return the schema's version, 0 for an empty file; `StoreError` if it is not ours."""
@@ -102,21 +94,41 @@ class DuckDBFile:
                 back_up(connection, self.path.with_name(f"{self.path.name}.v{found}.backup"))
             migrate(connection, migrations)
 
-    def rewrite(self) -> None:
-        """Copy the rows to a file aside, then put it in this one's place."""
-        aside = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}")
+    @contextlib.contextmanager
+    def rewriting(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open a copy for one transaction; a copy of what is left takes this file's place.
+
+        Until then, after a kill too, the file is as it was.
+        """
+        with self._opened(read_only=False):
+            pass  # a log that a kill has damaged is put right
         waiting = Waiting(self.path, self.patience_s)
+        with self._replacing(waiting) as (changed, clean):
+            with contextlib.closing(connect(waiting, read_only=False)) as connection:
+                connection.execute("CHECKPOINT")  # so that closing leaves no log beside it
+                back_up(connection, changed)
+            with duckdb.connect(changed, config=SETTINGS) as connection:
+                connection.begin()
+                yield connection
+                connection.commit()
+                back_up(connection, clean)
+            clean.replace(self.path.resolve())
+
+    @contextlib.contextmanager
+    def _replacing(self, waiting: Waiting) -> Iterator[tuple[Path, Path]]:
+        """Have the lock, and two names beside the file, links followed; nothing stays there."""
+        target = self.path.resolve()
+        aside = f".{target.name}.{secrets.token_hex(4)}"
         try:
             with alone(waiting):
-                with contextlib.closing(connect(waiting, read_only=False)) as connection:
-                    connection.execute("CHECKPOINT")  # so that closing leaves no log beside it
-                    back_up(connection, aside)
-                aside.replace(self.path)
+                try:
+                    yield target.with_name(aside), target.with_name(f"{aside}.clean")
+                finally:
+                    # What others left who were killed goes too: it holds what was to be erased.
+                    for leftover in target.parent.glob(f".{target.name}.*"):
+                        leftover.unlink()
         except _FAULTS_OF_THE_FILE as error:
             raise StoreError(f"{self.path}: {plainly(error)}") from error
-        finally:
-            for leftover in aside.parent.glob(f"{aside.name}*"):
-                leftover.unlink()
 
     @contextlib.contextmanager
     def _opened(self, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -65,8 +65,8 @@ class Engine(Protocol):
         """Bring an older schema to the newest of `migrations`."""
         ...
 
-    def rewrite(self) -> None:
-        """Write the store's files anew, so that nothing that was deleted is left in them."""
+    def rewriting(self) -> AbstractContextManager[Connection]:
+        """Open for one transaction, and leave nothing that it deletes in the store's files."""
         ...
 
 

@@ -11,14 +11,13 @@ class Erasure(Verbs):
     def erase_rater(self, rater_id: str) -> int:
         """Delete a rater and all that they said, for good; return how many events that were.
 
-        The store is then written anew, so that no deleted row is left in its files. Snapshots that
-        were taken before hold what they held.
+        The store is written anew with it, so that no deleted row is left in its files. Snapshots
+        that were taken before hold what they held.
         """
-        with self.writing() as connection:
+        with self.engine.rewriting() as connection:
             counted = connection.execute(
                 "SELECT count(*) FROM comparisons WHERE rater_id = ?", [rater_id]
             ).fetchone()
             for table in _TABLES:
                 connection.execute(f"DELETE FROM {table} WHERE rater_id = ?", [rater_id])
-        self.engine.rewrite()
         return 0 if counted is None else int(counted[0])

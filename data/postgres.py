@@ -111,8 +111,16 @@ class PostgresDatabase:
             found = self.version(connection)
             self._migrate(connection, [m for m in migrations if m.version > found])
 
-    def rewrite(self) -> None:
-        """Let the server write every table anew; others wait for as long as that takes."""
+    @contextlib.contextmanager
+    def rewriting(self) -> Iterator[Connection]:
+        """Open for one transaction, then let the server write every table anew.
+
+        Others wait for as long as that takes. It is no part of the transaction: after a kill in
+        between, the deleted rows are gone from the tables, and from the files once the server
+        tidies up.
+        """
+        with self.writing() as connection:
+            yield connection
         with self._connected() as connection:
             connection.autocommit = True
             for table in self._tables(_Session(connection)):
