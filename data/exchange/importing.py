@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from data.errors import ExchangeError, ImageError, WorkspaceError
+from data import rows
+from data.errors import ExchangeError, ImageError, TastemakerError, WorkspaceError
 from data.exchange.folder import read_pairs
 from data.exchange.format import Format
 from data.exchange.gathering import Content, Gathering, Origin
@@ -77,7 +78,11 @@ def _naming(file: Path) -> Iterator[None]:
 
 
 class _Images:
-    """Checks images and saves them; those that are new are removed again if the import fails."""
+    """Checks images and saves them; those that are new are removed again if the import fails.
+
+    Those alone that the store does not know: it may have recorded them before it was interrupted.
+    If it cannot be asked, they all stay.
+    """
 
     def __init__(self, workspace: Workspace, folder: Path) -> None:
         self._workspace = workspace
@@ -89,12 +94,20 @@ class _Images:
         return self
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
-        if error is None:
+        if error is None or not self._new:
             return
-        for path in self._new:
-            path.unlink(missing_ok=True)
-            with contextlib.suppress(OSError):  # other images are in it
-                path.parent.rmdir()
+        with contextlib.suppress(TastemakerError):
+            for path in self._unrecorded():
+                path.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # other images are in it
+                    path.parent.rmdir()
+
+    def _unrecorded(self) -> list[Path]:
+        hashes = [path.stem for path in self._new]
+        # As a writer, who waits for a transaction whose end was not seen.
+        with self._workspace.store().writing() as connection:
+            known = {image.sha256 for image in rows.IMAGES.select(connection, sha256=hashes)}
+        return [path for path in self._new if path.stem not in known]
 
     def take(self, given: ExchangedComparison, source: ImageSource) -> Content:
         """Return what an image is, decoded the first time that it comes."""

@@ -6,10 +6,11 @@ from pathlib import Path
 import PIL.Image
 import pytest
 
-from data.errors import ExchangeError
+from data.errors import ExchangeError, StoreBusy
 from data.exchange.gathering import Origin
 from data.exchange.importing import import_folder
 from data.files import sha256_of
+from data.store import Batch, Store
 from data.workspace import Workspace
 
 
@@ -107,6 +108,46 @@ def test_a_wrong_table_is_refused(
     assert len(str(refused.value).splitlines()) == 1
     assert empty.store().prompts() == []
     assert list(empty.images_dir.rglob("*")) == []
+
+
+def interrupt(monkeypatch: pytest.MonkeyPatch, *, after_commit: bool) -> None:
+    """Let Ctrl-C arrive when a batch is added."""
+    add_batch = Store.add_batch
+
+    def interrupted(store: Store, batch: Batch) -> None:
+        if after_commit:
+            add_batch(store, batch)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Store, "add_batch", interrupted)
+
+
+ONE_PAIR = "prompt,image_a,image_b\na dog,a.png,b.png\n"
+
+
+def test_an_import_that_is_interrupted_after_it_was_recorded_keeps_its_images(
+    empty: Workspace, images: Path, monkeypatch: pytest.MonkeyPatch
+):
+    interrupt(monkeypatch, after_commit=True)
+    with pytest.raises(KeyboardInterrupt):
+        bring(empty, images, "t.csv", ONE_PAIR)
+    kept = [empty.read_image(image.sha256) for image in empty.store().images()]
+    assert kept == [(images / name).read_bytes() for name in ("a.png", "b.png")]
+
+
+@pytest.mark.parametrize("can_be_asked", [True, False])
+def test_one_that_is_interrupted_before_removes_them_if_the_store_can_be_asked(
+    can_be_asked: bool, empty: Workspace, images: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def busy(_: Store) -> None:
+        raise StoreBusy("in use")
+
+    interrupt(monkeypatch, after_commit=False)
+    if not can_be_asked:
+        monkeypatch.setattr(Store, "writing", busy)
+    with pytest.raises(KeyboardInterrupt):
+        bring(empty, images, "t.csv", ONE_PAIR)
+    assert len(list(empty.images_dir.rglob("*.png"))) == (0 if can_be_asked else 2)
 
 
 def test_a_missing_folder_or_table_is_named(empty: Workspace, images: Path):
