@@ -99,7 +99,7 @@ def _comparison(number: int, row: SnapshotRow, rater: str) -> ExchangedCompariso
         aspect=row.aspect,
         milliseconds=row.milliseconds,
         created_at=row.created_at,
-        own_id=row.comparison_id,
+        comparison_id=row.comparison_id,
         family=row.family,
         split=row.split,
     )

@@ -1,6 +1,7 @@
 """Exchanged comparisons become records of a workspace, each of them checked."""
 
 from collections import Counter
+from collections.abc import Set
 from dataclasses import dataclass, replace
 from typing import NamedTuple, NoReturn
 
@@ -52,28 +53,44 @@ class Origin:
 class Gathering:
     """Collects a batch, comparison by comparison; one that does not fit is an `ExchangeError`."""
 
-    def __init__(self, origin: Origin) -> None:
-        """Begin with nothing."""
+    def __init__(self, origin: Origin, known: Set[str] = frozenset()) -> None:
+        """Begin with nothing.
+
+        `known` are the ids and the idempotency keys of comparisons that are there already.
+        """
         self._origin = origin
+        self._known = known
+        self.num_known = 0
+        """Comparisons that were given and are there already."""
         self._prompts: dict[str, Prompt] = {}
         self._policies: dict[str, Policy] = {}
         self._images: dict[str, Image] = {}
         self._pairs: dict[str, Pair] = {}
+        self._new_pairs: set[str] = set()
         self._raters: dict[str, Rater] = {}
         self._comparisons: list[Comparison] = []
         self._row_of: dict[tuple[str, ...], int] = {}
         self._num_votes = Counter[tuple[str, ...]]()
 
     def batch(self) -> Batch:
-        """Return all that was gathered."""
+        """Return all that was gathered, without what only known comparisons are about."""
+        pairs = [pair for pair in self._pairs.values() if pair.pair_id in self._new_pairs]
+        shown = {image for pair in pairs for image in (pair.image_a, pair.image_b)}
+        images = [image for image in self._images.values() if image.image_id in shown]
+        prompts, policies = {each.prompt_id for each in images}, {each.policy for each in images}
+        raters = {comparison.rater_id for comparison in self._comparisons}
         return Batch(
-            prompts=list(self._prompts.values()),
-            policies=list(self._policies.values()),
-            images=list(self._images.values()),
-            pairs=list(self._pairs.values()),
-            raters=list(self._raters.values()),
+            prompts=[each for each in self._prompts.values() if each.prompt_id in prompts],
+            policies=[each for each in self._policies.values() if each.name in policies],
+            images=images,
+            pairs=pairs,
+            raters=[each for each in self._raters.values() if each.rater_id in raters],
             comparisons=self._comparisons,
         )
+
+    def images(self) -> list[Image]:
+        """Return all images that were given, those of known comparisons too."""
+        return list(self._images.values())
 
     def add(self, given: ExchangedComparison, content_a: Content, content_b: Content) -> None:
         """Add a pair, and what was said of it if anything was."""
@@ -86,8 +103,10 @@ class Gathering:
             round=self._origin.round, prompt_id=prompt.prompt_id, image_a=image_a, image_b=image_b
         )
         pair = self._pairs.setdefault(pair.pair_id, pair)
-        if given.preference is not None:
-            self._compare(given, given.preference, pair, image_a, image_b)
+        if given.preference is None or self._compare(
+            given, given.preference, pair, image_a, image_b
+        ):
+            self._new_pairs.add(pair.pair_id)
 
     def _prompt(self, given: ExchangedComparison) -> Prompt:
         _check_text(given, "prompt", given.prompt, MAX_CHARACTERS)
@@ -126,12 +145,13 @@ class Gathering:
 
     def _compare(
         self, given: ExchangedComparison, preference: Preference, pair: Pair, a: str, b: str
-    ) -> None:
+    ) -> bool:
+        """Add what was said of a pair; return whether it is new."""
         rater = self._rater(given, pair)
         told = (rater.rater_id, pair.pair_id, given.aspect.value, given.own_id)
-        if told in self._row_of:
-            _fail(given, f"the same rater on the same pair as in row {self._row_of[told]}")
-        self._row_of[told] = given.row
+        self._refuse_second(given, told, "the same rater on the same pair as")
+        if given.comparison_id is not None:
+            self._refuse_second(given, (given.comparison_id,), "the same comparison_id as")
         a_is_left = given.a_is_left
         if a_is_left is None:  # drawn by the content: the better one must not always be left
             a_is_left = (int(sha256_of("".join(sorted((a, b))).encode()), 16) % 2 == 0) == (a < b)
@@ -139,6 +159,9 @@ class Gathering:
         left = a if a_is_left else b
         said = [preferred, left, given.milliseconds, given.created_at]
         key = f"{IMPORTED}:{sha256_of(canonical_json([*told, *said]).encode())}"
+        if not self._known.isdisjoint({key, given.comparison_id}):
+            self.num_known += 1
+            return False
         comparison = Comparison.new(
             pair_id=pair.pair_id,
             rater_id=rater.rater_id,
@@ -148,8 +171,17 @@ class Gathering:
             milliseconds=given.milliseconds,
             idempotency_key=key,
         )
+        known_by = given.comparison_id or comparison.comparison_id
         when = given.created_at or comparison.created_at
-        self._comparisons.append(replace(comparison, created_at=when))
+        self._comparisons.append(replace(comparison, comparison_id=known_by, created_at=when))
+        return True
+
+    def _refuse_second(
+        self, given: ExchangedComparison, told: tuple[str, ...], problem: str
+    ) -> None:
+        if told in self._row_of:
+            _fail(given, f"{problem} in row {self._row_of[told]}")
+        self._row_of[told] = given.row
 
     def _rater(self, given: ExchangedComparison, pair: Pair) -> Rater:
         """Return who it was; nameless votes on one pair are by so many nameless raters."""

@@ -5,15 +5,16 @@ of a ranking are a comparison by its annotator. The first file is taken for the 
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
 import pyarrow
 
+from data.exchange.added_columns import comparison_id, kind_cell, rater_kind
 from data.exchange.cells import Row
 from data.exchange.format import Format, image_cell, refuse_all_but
 from data.exchange.image_reward import preference_of_ranks
-from data.exchange.kinds import kind_cell, rater_kind
 from data.exchange.record import ExchangedComparison, ImageSource, Preference
 
 _MOST_IMAGES, _MOST_ANNOTATORS = 64, 1000
@@ -24,6 +25,7 @@ _SCHEMA = pyarrow.schema(
         ("file_path", pyarrow.list_(pyarrow.string())),
         ("human_preference", pyarrow.list_(pyarrow.int64())),
         ("rater_kind", pyarrow.string()),
+        ("comparison_id", pyarrow.string()),
     ]
 )
 
@@ -41,7 +43,9 @@ def _pair(row: Row) -> ExchangedComparison:
     preferred_a, preferred_b = row.numbers("human_preference", 2)
     if {preferred_a, preferred_b} != {0.0, 1.0}:
         row.fail(f"expected human_preference [1, 0] or [0, 1], got {[preferred_a, preferred_b]}")
-    return _comparison(row, first, second, Preference.A if preferred_a else Preference.B, None)
+    preference = Preference.A if preferred_a else Preference.B
+    told = _comparison(row, first, second, preference, None)
+    return replace(told, comparison_id=comparison_id(row))
 
 
 def _rankings(row: Row) -> Iterator[ExchangedComparison]:
@@ -95,6 +99,7 @@ def _write(comparisons: Sequence[ExchangedComparison]) -> Iterator[dict[str, Any
             "file_path": [image_cell(image) for image, _ in sides],
             "human_preference": [int(each.preference is preference) for _, preference in sides],
             "rater_kind": kind_cell(each),
+            "comparison_id": each.comparison_id,
         }
 
 

@@ -4,15 +4,15 @@ Each vote is a comparison by somebody whose name is not told. A row without `cho
 vote for the better file.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pyarrow
 
+from data.exchange.added_columns import comparison_ids, kind_cell, rater_kind
 from data.exchange.cells import Row
 from data.exchange.format import Format, image_cell, refuse_all_but
-from data.exchange.kinds import kind_cell, rater_kind
 from data.exchange.record import ExchangedComparison, Preference
 
 _MOST_VOTES = 1000
@@ -27,25 +27,27 @@ _SCHEMA = pyarrow.schema(
         ("model1", pyarrow.string()),
         ("model2", pyarrow.string()),
         ("rater_kind", pyarrow.string()),
+        ("comparison_id", pyarrow.list_(pyarrow.string())),
     ]
 )
 
 
 def _read(rows: Iterator[Row]) -> Iterator[ExchangedComparison]:
     for row in rows:
-        for preference, votes in zip((Preference.A, Preference.B), _votes(row), strict=True):
-            comparison = ExchangedComparison(
-                row=row.number,
-                prompt=row.text("prompt"),
-                image_a=row.image("path1"),
-                image_b=row.image("path2"),
-                policy_a=row.optional_text("model1"),
-                policy_b=row.optional_text("model2"),
-                preference=preference,
-                rater_kind=rater_kind(row),
-            )
-            for _ in range(votes):
-                yield comparison
+        better, worse = _votes(row)
+        said = [Preference.A] * better + [Preference.B] * worse
+        comparison = ExchangedComparison(
+            row=row.number,
+            prompt=row.text("prompt"),
+            image_a=row.image("path1"),
+            image_b=row.image("path2"),
+            policy_a=row.optional_text("model1"),
+            policy_b=row.optional_text("model2"),
+            preference=None,
+            rater_kind=rater_kind(row),
+        )
+        for preference, known_by in zip(said, comparison_ids(row, len(said)), strict=True):
+            yield replace(comparison, preference=preference, comparison_id=known_by)
 
 
 def _votes(row: Row) -> tuple[int, int]:
@@ -63,22 +65,23 @@ def _votes(row: Row) -> tuple[int, int]:
 
 
 def _write(comparisons: Sequence[ExchangedComparison]) -> Iterator[dict[str, Any]]:
-    votes: dict[tuple[Any, ...], Counter[Preference | None]] = {}
+    votes: dict[tuple[Any, ...], dict[Preference | None, list[str | None]]] = {}
     for each in comparisons:
         images = (each.image_a, each.image_b, each.policy_a, each.policy_b)
         pair = (each.prompt, *images, kind_cell(each))
-        votes.setdefault(pair, Counter())[each.preference] += 1
-    for (prompt, image_a, image_b, policy_a, policy_b, kind), counted in votes.items():
+        votes.setdefault(pair, {}).setdefault(each.preference, []).append(each.comparison_id)
+    for (prompt, image_a, image_b, policy_a, policy_b, kind), ids_of in votes.items():
         sides = [
-            (counted[Preference.A], image_a, policy_a),
-            (counted[Preference.B], image_b, policy_b),
+            (ids_of.get(Preference.A, []), image_a, policy_a),
+            (ids_of.get(Preference.B, []), image_b, policy_b),
         ]
-        sides.sort(key=lambda side: -side[0])
+        sides.sort(key=lambda side: -len(side[0]))
         yield {
             "prompt": prompt,
-            "choice_dist": [side[0] for side in sides],
+            "choice_dist": [len(ids) for ids, *_ in sides],
             "confidence": None,
             "rater_kind": kind,
+            "comparison_id": [known_by for ids, *_ in sides for known_by in ids],
         } | {
             name: value
             for number, (_, image, policy) in enumerate(sides, start=1)

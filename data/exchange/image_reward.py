@@ -11,9 +11,9 @@ from typing import Any
 
 import pyarrow
 
+from data.exchange.added_columns import comparison_id, kind_cell, rater_kind
 from data.exchange.cells import Row
 from data.exchange.format import HUGGING_FACE_IMAGE, Format, image_cell, refuse_all_but
-from data.exchange.kinds import kind_cell, rater_kind
 from data.exchange.record import ExchangedComparison, Preference
 from data.files import digest
 
@@ -28,6 +28,7 @@ _SCHEMA = pyarrow.schema(
         ("img_better", HUGGING_FACE_IMAGE),
         ("img_worse", HUGGING_FACE_IMAGE),
         ("rater_kind", pyarrow.string()),
+        ("comparison_id", pyarrow.string()),
     ]
 )
 
@@ -61,6 +62,7 @@ def _pair(row: Row) -> ExchangedComparison:
         image_b=row.image("img_worse"),
         preference=Preference.A,
         rater_kind=rater_kind(row),
+        comparison_id=comparison_id(row),
         family=row.optional_text("classification") or "",
     )
 
@@ -101,6 +103,7 @@ def _write(comparisons: Sequence[ExchangedComparison]) -> Iterator[dict[str, Any
             "img_better": image_cell(better),
             "img_worse": image_cell(worse),
             "rater_kind": kind_cell(each),
+            "comparison_id": each.comparison_id,
         }
 
 

@@ -15,8 +15,7 @@ from data.exchange.pictures import check_picture, read_source
 from data.exchange.reading import read_rows
 from data.exchange.record import ExchangedComparison, ImageSource
 from data.files import sha256_of
-from data.records import IMPORTED, RaterKind
-from data.store import Batch
+from data.records import IMPORTED, Image, RaterKind
 from data.workspace import Workspace
 
 
@@ -55,16 +54,19 @@ def import_comparisons(
     origin: Origin,
 ) -> Imported:
     """Add comparisons whose images are bytes or files below `folder`, all or none."""
-    gathering = Gathering(origin)
     with alone(workspace), _Images(workspace, folder) as images:
+        gathering = Gathering(origin, _known(workspace))
         for given in comparisons:
             gathering.add(
                 given, images.take(given, given.image_a), images.take(given, given.image_b)
             )
-        batch = gathering.batch()
-        if not batch.pairs:
-            raise ExchangeError("it has no pairs; expected at least one")
-        return _record(workspace, batch)
+        return _record(workspace, gathering)
+
+
+def _known(workspace: Workspace) -> set[str]:
+    """Return the ids and the keys of all comparisons, of withdrawn ones too."""
+    events = workspace.store().comparison_events()
+    return {name for each in events for name in (each.comparison_id, each.idempotency_key)}
 
 
 @contextlib.contextmanager
@@ -129,31 +131,31 @@ class _Images:
             self._new.append(self._workspace.image_path(sha256))
 
 
-def _record(workspace: Workspace, batch: Batch) -> Imported:
-    store = workspace.store()
-    _refuse_own_images(workspace, batch)
-    keys = {event.idempotency_key for event in store.comparison_events()}
+def _record(workspace: Workspace, gathering: Gathering) -> Imported:
+    store, batch = workspace.store(), gathering.batch()
+    if not batch.pairs and not gathering.num_known:
+        raise ExchangeError("it has no pairs; expected at least one")
+    _refuse_own_images(workspace, gathering.images())
     known_pairs = {pair.pair_id for pair in store.pairs()}
-    new = [each for each in batch.comparisons if each.idempotency_key not in keys]
     store.add_batch(batch)
     kind_of = {rater.rater_id: rater.kind for rater in batch.raters}
-    kinds = [kind_of[comparison.rater_id] for comparison in new]
+    kinds = [kind_of[comparison.rater_id] for comparison in batch.comparisons]
     return Imported(
-        num_comparisons=len(new),
-        num_known=len(batch.comparisons) - len(new),
+        num_comparisons=len(batch.comparisons),
+        num_known=gathering.num_known,
         num_pairs=sum(pair.pair_id not in known_pairs for pair in batch.pairs),
         by_kind={kind: kinds.count(kind) for kind in RaterKind if kind in kinds},
     )
 
 
-def _refuse_own_images(workspace: Workspace, batch: Batch) -> None:
+def _refuse_own_images(workspace: Workspace, images: Iterable[Image]) -> None:
     """Refuse what was exported here: the same comparisons would count twice."""
     ours = {
         image.sha256: image
         for image in workspace.store().images()
         if image.sampler.scheduler != IMPORTED
     }
-    for image in batch.images:
+    for image in images:
         if own := ours.get(image.sha256):
             raise ExchangeError(
                 f"image {own.image_id} of it is this workspace's own, by policy {own.policy}; for"

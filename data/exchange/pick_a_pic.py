@@ -1,7 +1,6 @@
 """Pick-a-Pic v1 and v2: two images with their bytes, and how much each is preferred.
 
-The image on the left is image 0. What the data set does not know is `rater_kind`, which we add, so
-that what a simulated rater said never comes back as a person's.
+The image on the left is image 0.
 """
 
 from collections import Counter
@@ -10,9 +9,9 @@ from typing import Any
 
 import pyarrow
 
+from data.exchange.added_columns import comparison_id, kind_cell, rater_kind
 from data.exchange.cells import Row
 from data.exchange.format import Format, image_cell, refuse_all_but
-from data.exchange.kinds import kind_cell, rater_kind
 from data.exchange.record import ExchangedComparison, Preference
 from data.files import digest
 
@@ -47,6 +46,7 @@ _SCHEMA = pyarrow.schema(
         ("user_id", pyarrow.int64()),
         ("num_example_per_prompt", pyarrow.int64()),
         ("rater_kind", pyarrow.string()),
+        ("comparison_id", pyarrow.string()),
     ]
 )
 
@@ -66,6 +66,7 @@ def _read(rows: Iterator[Row]) -> Iterator[ExchangedComparison]:
             a_is_left=True,
             rater=None if user == _NONE else f"{_USER}{user}",
             rater_kind=rater_kind(row),
+            comparison_id=comparison_id(row),
             created_at=row.time("created_at"),
             own_id="" if ranking == _NONE else str(ranking),
         )
@@ -105,10 +106,11 @@ def _write(comparisons: Sequence[ExchangedComparison]) -> Iterator[dict[str, Any
             "caption": each.prompt,
             "created_at": each.created_at,
             "has_label": True,
-            "ranking_id": _as_number(each.own_id),
+            "ranking_id": _as_number(each.comparison_id or ""),
             "user_id": _user_id(each.rater or ""),
             "num_example_per_prompt": of_prompt[each.prompt],
             "rater_kind": kind_cell(each),
+            "comparison_id": each.comparison_id,
         } | {
             name: value
             for side, (image, policy, label) in enumerate(sides)

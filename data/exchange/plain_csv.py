@@ -5,15 +5,15 @@ from typing import Any, get_args
 
 import pyarrow
 
+from data.exchange.added_columns import comparison_id, kind_cell, rater_kind
 from data.exchange.cells import Row
 from data.exchange.format import Format, image_cell
-from data.exchange.kinds import kind_cell, rater_kind
 from data.exchange.record import ExchangedComparison, Preference
 from data.records import Aspect, Split
 
 _COLUMNS = (
     "prompt", "image_a", "image_b", "choice", "shown_left", "rater", "rater_kind", "aspect",
-    "milliseconds", "created_at", "policy_a", "policy_b", "family", "split",
+    "milliseconds", "created_at", "policy_a", "policy_b", "family", "split", "comparison_id",
 )  # fmt: skip
 _CHOICES = {preference.value: preference for preference in Preference}
 _ASPECTS = {aspect.value: aspect for aspect in Aspect}
@@ -39,6 +39,7 @@ def _read(rows: Iterator[Row]) -> Iterator[ExchangedComparison]:
             else None,
             rater=row.optional_text("rater"),
             rater_kind=rater_kind(row),
+            comparison_id=comparison_id(row),
             aspect=row.word("aspect", _ASPECTS, default=Aspect.OVERALL),
             milliseconds=row.whole("milliseconds", default=0),
             created_at=row.time("created_at"),
@@ -57,6 +58,7 @@ def _write(comparisons: Sequence[ExchangedComparison]) -> Iterator[dict[str, Any
             "shown_left": None if each.a_is_left is None else "ba"[each.a_is_left],
             "rater": each.rater,
             "rater_kind": kind_cell(each),
+            "comparison_id": each.comparison_id,
             "aspect": each.aspect.value,
             "milliseconds": each.milliseconds,
             "created_at": each.created_at and each.created_at.isoformat(),

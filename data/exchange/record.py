@@ -47,5 +47,7 @@ class ExchangedComparison:
     """Naive UTC."""
     own_id: str = ""
     """What the format itself tells comparisons apart by."""
+    comparison_id: str | None = None
+    """What it is known by here, or where it was exported; None where the table does not tell."""
     family: str = ""
     split: Split | None = None

@@ -10,9 +10,9 @@ from typing import Any
 
 import pyarrow
 
+from data.exchange.added_columns import comparison_id, kind_cell, rater_kind
 from data.exchange.cells import Row
 from data.exchange.format import HUGGING_FACE_IMAGE, Format, image_cell, refuse_all_but
-from data.exchange.kinds import kind_cell, rater_kind
 from data.exchange.record import ExchangedComparison, Preference
 
 _PART = pyarrow.struct([("type", pyarrow.string()), ("text", pyarrow.string())])
@@ -26,6 +26,7 @@ _SCHEMA = pyarrow.schema(
         ("rejected", _MESSAGES),
         ("images", pyarrow.list_(HUGGING_FACE_IMAGE)),
         ("rater_kind", pyarrow.string()),
+        ("comparison_id", pyarrow.string()),
     ]
 )
 
@@ -46,6 +47,7 @@ def _read(rows: Iterator[Row]) -> Iterator[ExchangedComparison]:
             image_b=rejected,
             preference=Preference.A,
             rater_kind=rater_kind(row),
+            comparison_id=comparison_id(row),
         )
 
 
@@ -86,6 +88,7 @@ def _write(comparisons: Sequence[ExchangedComparison]) -> Iterator[dict[str, Any
             "rejected": answer,
             "images": [image_cell(image) for image in images],
             "rater_kind": kind_cell(each),
+            "comparison_id": each.comparison_id,
         }
 
 

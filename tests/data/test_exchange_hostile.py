@@ -157,7 +157,7 @@ def ranked(*ranks: object, prompt: str = "a dog") -> Make:
     return lines(*rows)
 
 
-def trl(**changes: object) -> Make:
+def trl(first: dict[str, Any] | None = None, **changes: object) -> Make:
     answer = [{"role": "assistant", "content": [{"type": "image"}]}]
     row = {
         "prompt": [{"role": "user", "content": "a dog"}],
@@ -165,7 +165,8 @@ def trl(**changes: object) -> Make:
         "rejected": answer,
         "images": ["a.png", "b.png"],
     }
-    return lines(row, {**row, "prompt": [{"role": "user", "content": "a cat"}], **changes})
+    cat = {**row, "prompt": [{"role": "user", "content": "a cat"}], **changes}
+    return lines({**row, **(first or {})}, cat)
 
 
 HOSTILE: dict[str, tuple[str, Make, str]] = {
@@ -180,6 +181,13 @@ HOSTILE: dict[str, tuple[str, Make, str]] = {
         "has no rows",
     ),
     "empty csv": ("csv", raw("t.csv", b""), "has no rows"),
+    "one id twice": (
+        "trl",
+        trl(comparison_id="0123456789abcdef", first={"comparison_id": "0123456789abcdef"}),
+        "row 2: the same comparison_id as in row 1",
+    ),
+    "another id": ("csv", plain(comparison_id="17"), "expected 16 digits of 0-9 and a-f"),
+    "no list of ids": ("hpd-v3", hpd3(comparison_id=["0123456789abcdef"]), "expected a list of 3"),
     "headings only": ("csv", raw("t.csv", b"prompt,image_a,image_b,choice\n"), "has no rows"),
     "empty jsonl": ("trl", raw("t.jsonl", b"\n \n"), "has no rows"),
     "empty list": ("hpd-v2", raw("t.json", b"[]"), "has no rows"),

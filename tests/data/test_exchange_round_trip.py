@@ -183,6 +183,40 @@ def test_what_was_exported_here_is_not_imported_here(compared: Workspace, tmp_pa
     assert compared.store().imported_policies() == []
 
 
+@pytest.mark.parametrize(("name", "container"), CASES)
+def test_what_was_imported_and_exported_adds_nothing_when_it_comes_back(
+    name: str, container: str, compared: Workspace, tmp_path: Path
+):
+    first = export_comparisons(compared, tmp_path / "first", FORMATS["csv"])
+    here, there = (Workspace.create(tmp_path / name) for name in ("here", "there"))
+    import_table(here, first.table, FORMATS["csv"], Origin(source="csv"))
+    before, images = essence(here, "who"), here.store().images()
+    second = export_comparisons(here, tmp_path / "second", FORMATS[name], container=container)  # type: ignore[arg-type]
+    import_table(there, second.table, FORMATS[name], Origin(source="other"))
+    third = export_comparisons(there, tmp_path / "third", FORMATS[name], container=container)  # type: ignore[arg-type]
+    for table in (second.table, third.table):
+        added = import_table(here, table, FORMATS[name], Origin(source="another"))
+        assert (added.num_comparisons, added.num_known, added.num_pairs) == (0, KEPT[name], 0)
+    assert essence(here, "who") == before
+    assert here.store().images() == images
+    assert [p.name for p in here.store().imported_policies()] == ["imported:base"]
+
+
+def test_votes_that_come_later_are_added_to_those_that_are_known(
+    store: Store, choose: Choose, workspace: Workspace, tmp_path: Path
+):
+    pair, form = store.pairs()[0], FORMATS["hpd-v3"]
+    there = Workspace.create(tmp_path / "there")
+    for number in range(3):
+        rater = Rater.new(f"number {number}", RaterKind.PERSON)
+        store.add_rater(rater)
+        store.record_many([choose(pair, rater_id=rater.rater_id)])
+        written = export_comparisons(workspace, tmp_path / str(number), form)
+        added = import_table(there, written.table, form, Origin(source="hpd-v3"))
+        assert (added.num_comparisons, added.num_known) == (1, number)
+    assert there.store().counts().total == 3
+
+
 def test_withdrawn_and_imported_again_stays_withdrawn(compared: Workspace, tmp_path: Path):
     written = export_comparisons(compared, tmp_path / "out", FORMATS["csv"])
     empty = Workspace.create(tmp_path / "empty")
