@@ -109,10 +109,11 @@ class Gathering:
             self._new_pairs.add(pair.pair_id)
 
     def _prompt(self, given: ExchangedComparison) -> Prompt:
-        _check_text(given, "prompt", given.prompt, MAX_CHARACTERS)
+        text = given.prompt.strip()  # as prompt sets have it: else it would be another prompt
+        _check_text(given, "prompt", text, MAX_CHARACTERS)
         _check_text(given, "family", given.family, _LONGEST_NAME)
         prompt = Prompt.new(
-            given.prompt,
+            text,
             family=given.family,
             split=given.split or self._origin.split,
             prompt_set=PREFIX + self._origin.source,

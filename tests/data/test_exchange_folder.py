@@ -10,6 +10,7 @@ from data.errors import ExchangeError, StoreBusy
 from data.exchange.gathering import Origin
 from data.exchange.importing import import_folder
 from data.files import sha256_of
+from data.records import Prompt
 from data.store import Batch, Store
 from data.workspace import Workspace
 
@@ -60,6 +61,16 @@ def test_a_row_per_image_pairs_neighbours_and_an_odd_last_with_the_first(
     names = [("a", "x"), ("b", "x"), ("c", "y"), ("d", "y"), ("e", "x")]
     text = "image,prompt\n" + "".join(f"{name}.png,{prompt}\n" for name, prompt in names)
     assert bring(empty, images, "t.csv", text) == ["ab x", "ea x", "cd y"]
+
+
+def test_spaces_around_a_prompt_make_no_other_prompt_that_is_learned_from(
+    empty: Workspace, images: Path
+):
+    held_out = Prompt.new("a dog", split="unseen", prompt_set="paper")
+    empty.store().add_prompts([held_out])
+    text = 'prompt,image_a,image_b\n"a dog ",a.png,b.png\n"\n a dog",c.png,d.png\n'
+    assert bring(empty, images, "t.csv", text) == ["ab a dog", "cd a dog"]
+    assert empty.store().prompts() == [held_out]
 
 
 def test_a_list(empty: Workspace, images: Path):
