@@ -158,10 +158,14 @@ class Catalogue(Verbs):
         """List events in the order in which they happened."""
         return self._list(rows.ROUND_EVENTS, round=round)
 
-    def _check_pairs(self, connection: Connection, pairs: Sequence[Pair]) -> None:
-        shown = sorted({image for pair in pairs for image in (pair.image_a, pair.image_b)})
-        images = rows.IMAGES.select(connection, image_id=shown)
-        prompt_of = {image.image_id: image.prompt_id for image in images}
+    def _check_pairs(
+        self, connection: Connection, pairs: Sequence[Pair], added: Sequence[Image] = ()
+    ) -> None:
+        """Raise `UnknownRecord` on what cannot be a pair; of `added` images it is known already."""
+        prompt_of = {image.image_id: image.prompt_id for image in added}
+        shown = {image for pair in pairs for image in (pair.image_a, pair.image_b)}
+        others = rows.IMAGES.select(connection, image_id=sorted(shown - prompt_of.keys()))
+        prompt_of |= {image.image_id: image.prompt_id for image in others}
         asked = sorted({pair.prompt_id for pair in pairs})
         prompts = {p.prompt_id for p in rows.PROMPTS.select(connection, prompt_id=asked)}
         for pair in pairs:

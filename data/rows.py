@@ -2,11 +2,12 @@
 
 import dataclasses
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
+from operator import attrgetter, itemgetter
 from typing import Any, Generic, TypeVar, cast, get_origin
 
 from data.engine import Connection
@@ -27,6 +28,11 @@ from data.records import (
 )
 
 RecordT = TypeVar("RecordT")
+ItemT = TypeVar("ItemT")
+
+_AT_ONCE = 10_000
+"""Rows that one statement writes or looks for. A server ends the transaction of who leaves it
+waiting for a while, as making the columns of hundreds of thousands of rows does."""
 
 _SQL_TYPES = {bool: "BOOLEAN", int: "BIGINT", float: "FLOAT8", datetime: "TIMESTAMP"}
 
@@ -61,22 +67,31 @@ class Table(Generic[RecordT]):
         self, connection: Connection, keys: Sequence[tuple[Any, ...]]
     ) -> set[tuple[Any, ...]]:
         query = f"SELECT {', '.join(self.key)} FROM {self.name} WHERE {self.key[0]} IN"
-        firsts = [key[0] for key in keys]
-        return set(
-            connection.execute(f"{query} (SELECT unnest(?::VARCHAR[]))", [firsts]).fetchall()
-        )
+        known: set[tuple[Any, ...]] = set()
+        for part in _parts([key[0] for key in keys]):
+            found = connection.execute(f"{query} (SELECT unnest(?::VARCHAR[]))", [part])
+            known.update(found.fetchall())
+        return known
 
     def _append(self, connection: Connection, records: Sequence[RecordT]) -> None:
-        """Write all rows with one statement: each column travels as one list."""
+        """Write many rows with one statement: each column travels as one list."""
         fields = dataclasses.fields(cast(Any, self.record))
         unnested = [f"unnest(?::{_SQL_TYPES.get(f.type, 'VARCHAR')}[])" for f in fields]
-        values = [[_to_column(getattr(record, f.name)) for record in records] for f in fields]
-        connection.execute(
+        statement = (
             f"INSERT INTO {self.name} (ordinal, {', '.join(self.columns())})"
             f" SELECT (SELECT coalesce(max(ordinal), 0) FROM {self.name})"
-            f" + unnest(?::BIGINT[]), {', '.join(unnested)}",
-            [list(range(1, len(records) + 1)), *values],
+            f" + unnest(?::BIGINT[]), {', '.join(unnested)}"
         )
+        for part in _parts(records):
+            connection.execute(statement, [list(range(1, len(part) + 1)), *self._as_columns(part)])
+
+    def _as_columns(self, records: Sequence[RecordT]) -> list[list[Any]]:
+        writers = _writers(cast(Any, self.record))
+        columns = {name: list(map(attrgetter(name), records)) for name in writers}
+        return [
+            list(map(write, columns[name])) if write else columns[name]
+            for name, write in writers.items()
+        ]
 
     def select(
         self,
@@ -89,18 +104,22 @@ class Table(Generic[RecordT]):
 
         A condition is a column's value, or a list of texts; None stands for no condition.
         """
-        tests, parameters = [], []
-        for column, wanted in conditions.items():
-            if wanted is not None:
-                is_list = isinstance(wanted, list)
-                tests.append(
-                    f"{column} IN (SELECT unnest(?::VARCHAR[]))" if is_list else f"{column} = ?"
-                )
-                parameters.append(wanted)
+        wanted = {column: value for column, value in conditions.items() if value is not None}
+        lists = {column: value for column, value in wanted.items() if isinstance(value, list)}
+        tests = [
+            f"{column} IN (SELECT unnest(?::VARCHAR[]))" if column in lists else f"{column} = ?"
+            for column in wanted
+        ]
         where = f" WHERE {' AND '.join(tests)}" if tests else ""
-        query = f"SELECT {', '.join(self.columns())} FROM {source or self.name}{where}"
-        rows = connection.execute(f"{query} ORDER BY ordinal", parameters).fetchall()
-        return [self.read(row) for row in rows]
+        query = f"SELECT ordinal, {', '.join(self.columns())} FROM {source or self.name}{where}"
+        longest = max(lists, key=lambda column: len(lists[column]), default="")
+        found: list[tuple[int, RecordT]] = []
+        # A list in parts, and their rows in order again.
+        for part in _parts(list(dict.fromkeys(lists[longest]))) if lists else [[]]:
+            given = wanted | ({longest: part} if lists else {})
+            rows = connection.execute(f"{query} ORDER BY ordinal", list(given.values())).fetchall()
+            found += [(row[0], self.read(row[1:])) for row in rows]
+        return [record for _, record in sorted(found, key=itemgetter(0))]
 
     def read(self, row: Sequence[Any]) -> RecordT:
         """Make the record of one row whose columns stand in the record's order."""
@@ -110,14 +129,30 @@ class Table(Generic[RecordT]):
         return self.record(**values)
 
 
-def _to_column(value: object) -> object:
-    if isinstance(value, StrEnum):
-        return value.value
-    if isinstance(value, tuple):
-        return " ".join(cast(tuple[str, ...], value))
-    if isinstance(value, dict) or dataclasses.is_dataclass(value):
-        return canonical_json(value)
-    return value
+def _parts(items: Sequence[ItemT]) -> Iterator[Sequence[ItemT]]:
+    """Cut what one statement takes, and between two of which a server would not wait for long."""
+    return (items[start : start + _AT_ONCE] for start in range(0, len(items), _AT_ONCE))
+
+
+@cache
+def _writers(record: Any) -> dict[str, Callable[[Any], Any] | None]:  # noqa: ANN401
+    """Return what makes each field's column of its value, in order; none where it is the value."""
+    return {field.name: _writer(field.type) for field in dataclasses.fields(record)}
+
+
+def _writer(kind: Any) -> Callable[[Any], Any] | None:  # noqa: ANN401  (as many types as columns)
+    if kind is Sampler:
+        return _write_sampler
+    if get_origin(kind) is dict:
+        return canonical_json
+    if get_origin(kind) is tuple:
+        return " ".join
+    return str if isinstance(kind, type) and issubclass(kind, str) else None
+
+
+@cache
+def _write_sampler(sampler: Sampler) -> str:
+    return canonical_json(sampler)
 
 
 @cache

@@ -68,7 +68,7 @@ class Store(Studies, Assignment, Erasure, Redrawing):
             rows.PROMPTS.insert(connection, [p for p in batch.prompts if p.prompt_id not in known])
             rows.POLICIES.insert(connection, batch.policies)
             rows.IMAGES.insert(connection, batch.images)
-            self._check_pairs(connection, batch.pairs)
+            self._check_pairs(connection, batch.pairs, batch.images)
             rows.PAIRS.insert(connection, batch.pairs)
             rows.RATERS.insert(connection, batch.raters)
             self.record_in(connection, batch.comparisons)

@@ -1,10 +1,14 @@
+import contextlib
 import dataclasses
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from data import rows
 from data.duckdb_file import DuckDBFile
+from data.engine import Connection, Cursor
 from data.errors import PromptError, StoreError, UnknownRecord, WorkspaceError
 from data.records import (
     IMPORTED,
@@ -279,6 +283,41 @@ def test_a_pair_of_the_same_images_in_another_round_is_another_pair(store: Store
     again = Pair.new(round=2, prompt_id=pair.prompt_id, image_a=pair.image_b, image_b=pair.image_a)
     store.add_pairs([again])
     assert store.pairs(2) == [again]
+
+
+def test_much_is_written_and_looked_for_in_parts(store: Store, monkeypatch: pytest.MonkeyPatch):
+    """A server would not wait for all to be made ready; nothing is read back that was just given"""
+    taken: list[tuple[str, int]] = []
+    writing = store.writing
+
+    class Watched:
+        def __init__(self, connection: Connection) -> None:
+            self.connection = connection
+
+        def execute(self, query: str, parameters: Sequence[object] = ()) -> Cursor:
+            taken.append((query, max(len(p) if isinstance(p, list) else 0 for p in parameters)))
+            return self.connection.execute(query, parameters)
+
+    @contextlib.contextmanager
+    def watched() -> Iterator[Connection]:
+        with writing() as connection:
+            yield Watched(connection)
+
+    monkeypatch.setattr(rows, "_AT_ONCE", 3)
+    monkeypatch.setattr(store, "writing", watched)
+    first = store.images()[0]
+    images = [dataclasses.replace(first, image_id=f"{n:016x}", seed=n) for n in range(7, 0, -1)]
+    pairs = [
+        Pair.new(round=9, prompt_id=first.prompt_id, image_a=a.image_id, image_b=b.image_id)
+        for a, b in itertools.pairwise(images)
+    ]
+    for _ in range(2):
+        store.add_batch(Batch(images=images, pairs=pairs))
+        assert store.pairs(9) == pairs
+    ids = sorted(image.image_id for image in images)
+    assert store.images(image_ids=[*ids, *ids, first.image_id]) == [first, *images]
+    assert {most for _, most in taken} == {1, 3}
+    assert [query for query, _ in taken if "SELECT ordinal, image_id" in query] == []
 
 
 def test_a_batch_is_added_whole_or_not_at_all(store: Store, choose: Choose):
