@@ -43,8 +43,8 @@ class Panel:
     def alpha(self) -> float:
         """Return Krippendorff's alpha over infinitely many pairs."""
         rows, chances = self._possible()
-        counts = outcome_counts(rows)
         num = rows.shape[1]
+        counts = outcome_counts(*_listed(rows), len(rows))
         agreeing = (np.square(counts).sum(axis=1) - num) / (num * (num - 1))
         expected = np.square(chances @ counts / num).sum()
         return float((chances @ agreeing - expected) / (1 - expected))
@@ -56,7 +56,7 @@ class Panel:
         """
         assert len(self.shares) == 2
         rows, chances = self._possible()
-        agree, others = other_choices(rows)
+        agree, others = (each.reshape(rows.shape) for each in other_choices(*_listed(rows)))
         majority = np.where(2 * agree == others, 0.5, 2 * agree > others)
         of_another, of_majority = (
             chances @ hits.mean(axis=1) for hits in (agree / others, majority)
@@ -73,3 +73,8 @@ class Panel:
             each = np.where(rows == right, 1 - wrong, wrong / (len(self.shares) - 1))
             chances += share / 2 * each.prod(axis=1)
         return rows, chances
+
+
+def _listed(rows: Rows) -> tuple[Int[np.ndarray, " answers"], Int[np.ndarray, " answers"]]:
+    """Return answers one by one, and the number of each one's row."""
+    return rows.ravel(), np.repeat(np.arange(len(rows)), rows.shape[1])

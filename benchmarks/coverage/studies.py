@@ -80,10 +80,12 @@ def contest_study(contest: Contest) -> Study:
 
 def first_wins(drawn: Drawn) -> Float[np.ndarray, "raters prompts"]:
     """Return what each answer is worth to the first policy: 1, 0, one half, or nan for none."""
-    outcomes = outcome_table(drawn.comparisons, drawn.pairs).outcomes.T
+    answers = outcome_table(drawn.comparisons, drawn.pairs)
     worth = np.full(max(Outcome) + 2, np.nan)
     worth[[Outcome.PREFERS_A, Outcome.PREFERS_B, Outcome.TIE]] = 1.0, 0.0, 0.5
-    return worth[outcomes]
+    table = np.full((len(answers.rater_ids), len(answers.pair_ids)), np.nan)
+    table[answers.raters, answers.pairs] = worth[answers.outcomes]
+    return table
 
 
 def left_study(contest: Contest) -> Study:
@@ -118,7 +120,7 @@ def alpha_study(panel: Panel) -> Study:
     """Ask for Krippendorff's alpha of these raters."""
 
     def draw(generator: np.random.Generator) -> dict[str, Interval]:
-        found = agreement(panel.draw(generator), generator).alpha
+        found = agreement(panel.draw(generator).listed(), generator).alpha
         return {"bootstrap of pairs": (found.low, found.high) if found else (None, None)}
 
     return Study("alpha", asdict(panel), {"bootstrap of pairs": panel.alpha()}, draw)

@@ -12,9 +12,11 @@ from jaxtyping import Float, Int
 from scipy.special import ndtr
 
 from data.rating_statistics.estimates import Estimate, quantile
-from data.rating_statistics.outcomes import OutcomeTable, outcome_counts
+from data.rating_statistics.outcomes import MISSING, OutcomeList
 
 NUM_RESAMPLES = 2000
+_AT_ONCE = 50
+"""Resamples that are in memory together, with a number for every pair in each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +33,21 @@ class Agreement:
     """Probability that another answer on the same pair is the same: alpha's 1 - D_o."""
 
 
-def agreement(table: OutcomeTable, generator: np.random.Generator) -> Agreement:
+def agreement(answers: OutcomeList, generator: np.random.Generator) -> Agreement:
     """Return how far raters agree on A, B, tie and both bad; skips are missing.
 
     Intervals resample pairs, so they speak of other pairs, not of other raters. Chance agreement
     follows from how often image a, image b and so on was answered over all pairs.
     """
-    counts = outcome_counts(table.outcomes)
+    counts = answers.counts()
     shared = counts.sum(axis=1) >= 2
     alphas, observed = _resampled(counts[shared], generator)
     num = int(shared.sum())
-    rated = table.outcomes[shared] >= 0
+    is_counted = (answers.outcomes != MISSING) & shared[answers.pairs]
     return Agreement(
         num_pairs=num,
         num_comparisons=int(counts[shared].sum()),
-        num_raters=int(rated.any(axis=0).sum()),
+        num_raters=len(np.unique(answers.raters[is_counted])),
         alpha=_estimate(krippendorff_alpha(counts), alphas, num),
         observed=_estimate(observed_agreement(counts), observed, num),
     )
@@ -92,8 +94,13 @@ def _resampled(
     num = len(totals)
     if num < 2:
         return np.array([]), np.array([])
-    times = generator.multinomial(num, np.full(num, 1 / num), size=NUM_RESAMPLES)
-    drawn, drawn_totals = times @ disagreement, times @ totals
+    chances = np.full(num, 1 / num)
+    parts = [
+        (times @ disagreement, times @ totals)
+        for _ in range(NUM_RESAMPLES // _AT_ONCE)
+        for times in [generator.multinomial(num, chances, size=_AT_ONCE)]
+    ]
+    drawn, drawn_totals = (np.concatenate(each) for each in zip(*parts, strict=True))
     return _alpha(drawn, drawn_totals), 1 - drawn / drawn_totals.sum(axis=1)
 
 

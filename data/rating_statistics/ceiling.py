@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from data.rating_statistics.estimates import Estimate, clustered_share
-from data.rating_statistics.outcomes import DECIDED, OutcomeTable, outcome_counts
+from data.rating_statistics.outcomes import DECIDED, OutcomeList, OutcomeTable, outcome_counts
 
-Hits = Float[np.ndarray, "pairs raters"]
+Hits = Float[np.ndarray, " answers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,38 +28,43 @@ class HumanCeiling:
 
 def human_ceiling(table: OutcomeTable) -> HumanCeiling:
     """Return how well raters tell each other's choices; every decided comparison counts once."""
-    agree, others = other_choices(table.outcomes)
+    answers = table.listed()
+    agree, others = other_choices(answers.outcomes, answers.pairs)
     with np.errstate(invalid="ignore"):
         of_another = agree / others
     of_majority = np.where(2 * agree == others, 0.5, (2 * agree > others).astype(np.float64))
     return HumanCeiling(
-        of_another=_accuracy(of_another, others >= 1, table),
-        of_majority=_accuracy(of_majority, others >= 2, table),
+        of_another=_accuracy(of_another, others >= 1, answers),
+        of_majority=_accuracy(of_majority, others >= 2, answers),
     )
 
 
-def other_choices(outcomes: Int[np.ndarray, "pairs raters"]) -> tuple[Hits, Hits]:
+def other_choices(
+    outcomes: Int[np.ndarray, " answers"], pairs: Int[np.ndarray, " answers"]
+) -> tuple[Hits, Hits]:
     """Count, for each decided comparison, the others that chose the same, and all the others.
 
-    Others are the other raters' decided comparisons of the pair; both are 0 where a comparison is
-    not decided.
+    Others are the other raters' decided comparisons of the pair, whose number is in `pairs`; both
+    are 0 where a comparison is not decided.
     """
-    votes = outcome_counts(outcomes)[:, list(DECIDED)]
+    votes = outcome_counts(outcomes, pairs, 1 + int(pairs.max(initial=0)))[:, list(DECIDED)]
     is_decided = np.isin(outcomes, DECIDED)
-    same = np.take_along_axis(votes, np.where(is_decided, outcomes, 0), axis=1)
+    same = votes[pairs, np.where(is_decided, outcomes, 0)]
     agree = np.where(is_decided, same - 1, 0)
-    others = np.where(is_decided, votes.sum(axis=1, keepdims=True) - 1, 0)
+    others = np.where(is_decided, votes.sum(axis=1)[pairs] - 1, 0)
     return agree.astype(np.float64), others.astype(np.float64)
 
 
 def _accuracy(
-    hits: Hits, counts: Bool[np.ndarray, "pairs raters"], table: OutcomeTable
+    hits: Hits, is_counted: Bool[np.ndarray, " answers"], answers: OutcomeList
 ) -> Estimate | None:
     """Sum up pair by pair: choices on one pair are not independent."""
-    weights = counts.sum(axis=1)
-    known = weights > 0
-    sums = np.where(counts, hits, 0).sum(axis=1)
-    sums, sizes = sums[known], weights[known].astype(np.float64)
+    pairs, num = answers.pairs[is_counted], len(answers.pair_ids)
+    sums, sizes = np.zeros(num), np.zeros(num)
+    np.add.at(sums, pairs, hits[is_counted])
+    np.add.at(sizes, pairs, 1)
+    known = sizes > 0
+    sums, sizes = sums[known], sizes[known]
     # Of a pair's raters all but one are free to agree or not.
     most = float((sizes - 1).sum())
-    return clustered_share(sums, sizes, table.prompts[known], most)
+    return clustered_share(sums, sizes, answers.prompts[known], most)

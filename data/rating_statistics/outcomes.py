@@ -10,7 +10,7 @@ from jaxtyping import Int
 from data.records import Aspect, Choice, Comparison, Pair
 
 MISSING = -1
-"""In a table: the rater was not asked, or skipped."""
+"""The rater skipped or, in a table of pairs by raters, was not asked."""
 
 
 class Outcome(IntEnum):
@@ -56,11 +56,16 @@ def outcome_of(comparison: Comparison, pair: Pair) -> Outcome | None:
 
 
 @dataclass(frozen=True, slots=True)
-class OutcomeTable:
-    """Who said what of which pair."""
+class OutcomeList:
+    """Who said what of which pair, answer by answer: many raters who each saw little take little.
 
-    outcomes: Int[np.ndarray, "pairs raters"]
+    `pairs` and `raters` number the answers' pairs and raters, from 0 and as the ids stand.
+    """
+
+    outcomes: Int[np.ndarray, " answers"]
     """`Outcome`s, or `MISSING`."""
+    pairs: Int[np.ndarray, " answers"]
+    raters: Int[np.ndarray, " answers"]
     pair_ids: tuple[str, ...]
     prompt_ids: tuple[str, ...]
     """One for each pair."""
@@ -71,27 +76,53 @@ class OutcomeTable:
         """Number of each pair's prompt."""
         return numbered(self.prompt_ids)
 
+    def counts(self) -> Int[np.ndarray, "pairs outcomes"]:
+        """Count how many raters said what of each pair."""
+        return outcome_counts(self.outcomes, self.pairs, len(self.pair_ids))
 
-def outcome_table(comparisons: Sequence[Comparison], pairs: Mapping[str, Pair]) -> OutcomeTable:
-    """Lay current comparisons of one aspect out as pairs by raters; `pairs` by their id.
+
+@dataclass(frozen=True, slots=True)
+class OutcomeTable:
+    """The same as a table, for raters who nearly all answered nearly everything."""
+
+    outcomes: Int[np.ndarray, "pairs raters"]
+    """`Outcome`s, or `MISSING`."""
+    pair_ids: tuple[str, ...]
+    prompt_ids: tuple[str, ...]
+    """One for each pair."""
+    rater_ids: tuple[str, ...]
+
+    def listed(self) -> OutcomeList:
+        """Return what is not missing, pair by pair."""
+        rows, columns = np.nonzero(self.outcomes != MISSING)
+        said = self.outcomes[rows, columns]
+        return OutcomeList(said, rows, columns, self.pair_ids, self.prompt_ids, self.rater_ids)
+
+
+def outcome_table(comparisons: Sequence[Comparison], pairs: Mapping[str, Pair]) -> OutcomeList:
+    """List current comparisons of one aspect by pair and rater; `pairs` by their id.
 
     Two answers of one rater on one pair are a `ValueError`, an unknown pair a `KeyError`.
     """
-    rater_ids = tuple(dict.fromkeys(comparison.rater_id for comparison in comparisons))
-    pair_ids = tuple(dict.fromkeys(comparison.pair_id for comparison in comparisons))
-    column = {rater_id: n for n, rater_id in enumerate(rater_ids)}
-    row = {pair_id: n for n, pair_id in enumerate(pair_ids)}
-    cells: dict[tuple[int, int], Outcome | None] = {}
-    for comparison in comparisons:
-        cell = row[comparison.pair_id], column[comparison.rater_id]
-        if cell in cells:
+    rater_ids = [comparison.rater_id for comparison in comparisons]
+    pair_ids = [comparison.pair_id for comparison in comparisons]
+    seen: set[tuple[str, str]] = set()
+    outcomes: list[int] = []
+    for comparison, asked in zip(comparisons, zip(pair_ids, rater_ids, strict=True), strict=True):
+        if asked in seen:
             raise ValueError(f"expected one comparison a rater, pair and aspect: {comparison}")
-        cells[cell] = outcome_of(comparison, pairs[comparison.pair_id])
-    outcomes = np.full((len(pair_ids), len(rater_ids)), MISSING)
-    for cell, outcome in cells.items():
-        outcomes[cell] = MISSING if outcome is None else outcome
-    prompt_ids = tuple(pairs[pair_id].prompt_id for pair_id in pair_ids)
-    return OutcomeTable(outcomes, pair_ids, prompt_ids, rater_ids)
+        seen.add(asked)
+        outcome = outcome_of(comparison, pairs[comparison.pair_id])
+        outcomes.append(MISSING if outcome is None else outcome)
+    names = tuple(dict.fromkeys(pair_ids))
+    return OutcomeList(
+        outcomes=np.array(outcomes, dtype=np.int64),
+        pairs=numbered(pair_ids),
+        raters=numbered(rater_ids),
+        pair_ids=names,
+        prompt_ids=tuple(pairs[pair_id].prompt_id for pair_id in names),
+        rater_ids=tuple(dict.fromkeys(rater_ids)),
+    )
 
 
 def numbered(names: Sequence[str]) -> Int[np.ndarray, " names"]:
@@ -101,7 +132,10 @@ def numbered(names: Sequence[str]) -> Int[np.ndarray, " names"]:
 
 
 def outcome_counts(
-    outcomes: Int[np.ndarray, "pairs raters"],
+    outcomes: Int[np.ndarray, " answers"], pairs: Int[np.ndarray, " answers"], num_pairs: int
 ) -> Int[np.ndarray, "pairs outcomes"]:
-    """Count how many raters said what of each pair."""
-    return np.stack([(outcomes == outcome).sum(axis=1) for outcome in Outcome], axis=1)
+    """Count how many answers said what of each of the pairs, which `pairs` numbers."""
+    counts = np.zeros((num_pairs, len(Outcome)), dtype=np.int64)
+    given = outcomes != MISSING
+    np.add.at(counts, (pairs[given], outcomes[given]), 1)
+    return counts

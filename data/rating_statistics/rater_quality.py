@@ -105,13 +105,15 @@ def _describe(
 def _agreements(
     comparisons: Sequence[Comparison], pairs: Mapping[str, Pair]
 ) -> dict[str, Estimate | None]:
-    table = outcome_table(comparisons, pairs)
-    agree, others = other_choices(table.outcomes)
-    shared = others > 0
-    shares = agree / np.where(shared, others, 1)
+    answers = outcome_table(comparisons, pairs)
+    agree, others = other_choices(answers.outcomes, answers.pairs)
+    shared, num = others > 0, len(answers.rater_ids)
+    raters = answers.raters[shared]
+    sums = np.bincount(raters, agree[shared] / others[shared], num)
+    counts = np.bincount(raters, minlength=num)
     return {
-        rater_id: share_of(shares[:, n].sum(), int(shared[:, n].sum()))
-        for n, rater_id in enumerate(table.rater_ids)
+        rater_id: share_of(float(hits), int(count))
+        for rater_id, hits, count in zip(answers.rater_ids, sums, counts, strict=True)
     }
 
 

@@ -1,5 +1,7 @@
 """Krippendorff's alpha: worked examples, an independent program, and the cases without one."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,8 @@ from data.rating_statistics.agreement import (
     krippendorff_alpha,
     observed_agreement,
 )
-from data.rating_statistics.outcomes import MISSING, OutcomeTable, outcome_counts
+from data.rating_statistics.ceiling import other_choices
+from data.rating_statistics.outcomes import MISSING, OutcomeList, OutcomeTable
 
 GAP = MISSING
 
@@ -21,7 +24,7 @@ def table(*columns):
 
 
 def found(*columns):
-    return agreement(table(*columns), np.random.default_rng(0))
+    return agreement(table(*columns).listed(), np.random.default_rng(0))
 
 
 def counts_of(raters):
@@ -61,12 +64,12 @@ def test_alpha_is_evalicas(seed):
     )
     frame = pandas.DataFrame(np.where(outcomes == GAP, np.nan, outcomes).T)
     expected = evalica.alpha(frame, distance="nominal").alpha
-    assert krippendorff_alpha(outcome_counts(outcomes)) == pytest.approx(expected)
+    assert krippendorff_alpha(table(*outcomes.T).listed().counts()) == pytest.approx(expected)
 
 
 def test_alpha_is_agreement_beyond_chance():
     outcomes = np.random.default_rng(0).integers(4, size=(50, 3))
-    counts = outcome_counts(outcomes)
+    counts = table(*outcomes.T).listed().counts()
     totals = counts.sum(axis=0)
     by_chance = (totals * (totals - 1)).sum() / (totals.sum() * (totals.sum() - 1))
     expected = (observed_agreement(counts) - by_chance) / (1 - by_chance)
@@ -103,6 +106,20 @@ def test_only_raters_and_answers_on_shared_pairs_count():
     assert (counted.num_pairs, counted.num_comparisons, counted.num_raters) == (3, 6, 3)
     counted = found([0, 1, 0], [0, 1, GAP], [GAP, GAP, GAP])
     assert (counted.num_pairs, counted.num_comparisons, counted.num_raters) == (2, 4, 2)
+
+
+def test_memory_does_not_grow_with_pairs_times_raters_or_resamples():
+    num = 20_000
+    names = tuple(map(str, range(num)))
+    said = np.random.default_rng(0).integers(2, size=2 * num)
+    pairs, raters = np.tile(np.arange(num), 2), np.arange(2 * num) // 2
+    listed = OutcomeList(said, pairs, raters, names, names, names)
+    tracemalloc.start()
+    agreement(listed, np.random.default_rng(0))
+    other_choices(listed.outcomes, listed.pairs)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 100 * 2**20  # as a table of pairs by raters it would be 3 GB
 
 
 def test_one_shared_pair_has_no_interval():

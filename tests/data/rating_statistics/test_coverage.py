@@ -11,7 +11,6 @@ from benchmarks.coverage.measure import measure_coverage
 from benchmarks.coverage.panel import Panel
 from benchmarks.coverage.studies import alpha_study, ceiling_study, contest_study, side_study
 from data.rating_statistics.agreement import krippendorff_alpha
-from data.rating_statistics.outcomes import outcome_counts
 from data.rating_statistics.side_bias import side_bias
 from data.rating_statistics.win_rates import win_rates
 
@@ -25,9 +24,7 @@ def test_the_interval_of_alpha_covers():
 def test_the_panels_alpha_is_the_limit():
     panel = Panel(mistakes=(0.1, 0.2, 0.3), shares=(0.5, 0.3, 0.2), num_prompts=200_000)
     drawn = panel.draw(np.random.default_rng(0))
-    assert krippendorff_alpha(outcome_counts(drawn.outcomes)) == pytest.approx(
-        panel.alpha(), abs=0.005
-    )
+    assert krippendorff_alpha(drawn.listed().counts()) == pytest.approx(panel.alpha(), abs=0.005)
 
 
 def test_the_clustered_interval_of_the_side_covers_where_raters_differ():

@@ -6,7 +6,6 @@ from data.rating_statistics.outcomes import (
     MISSING,
     Outcome,
     of_aspect,
-    outcome_counts,
     outcome_of,
     outcome_table,
 )
@@ -39,13 +38,14 @@ def test_an_undo_and_a_foreign_comparison_are_refused(new_pair, new_comparison):
         outcome_of(new_comparison("ada", shown, "a"), other)
 
 
-def test_a_table_has_gaps_where_nobody_answered(new_pair, new_comparison):
+def test_what_was_said_is_listed_answer_by_answer(new_pair, new_comparison):
     pairs = {name: new_pair(name, prompt="one") for name in "pq"}
     said = [("ada", "p", "a"), ("bob", "p", "skip"), ("bob", "q", "tie")]
     table = outcome_table([new_comparison(r, pairs[p], c) for r, p, c in said], pairs)
-    assert table.outcomes.tolist() == [[Outcome.PREFERS_A, MISSING], [MISSING, Outcome.TIE]]
+    assert table.outcomes.tolist() == [Outcome.PREFERS_A, MISSING, Outcome.TIE]
+    assert (table.pairs.tolist(), table.raters.tolist()) == ([0, 0, 1], [0, 1, 1])
     assert table.prompts.tolist() == [0, 0]
-    assert outcome_counts(table.outcomes).tolist() == [[1, 0, 0, 0], [0, 0, 1, 0]]
+    assert table.counts().tolist() == [[1, 0, 0, 0], [0, 0, 1, 0]]
 
 
 def test_two_answers_to_one_question_are_refused(new_pair, new_comparison):
