@@ -154,8 +154,8 @@ def take_snapshot(
     if not rows:
         asked = " of the kinds and rounds asked for" if kinds or rounds else ""
         raise StoreError(
-            f"no comparisons{asked} in {store.place}; compare some pairs with `tastemaker label`"
-            " or `tastemaker compare` first"
+            f"no comparisons{asked} in {store.place}; compare pairs in the browser first, with"
+            f" `tastemaker label --workspace {workspace.root}`"
         )
     folder = workspace.snapshots / _hash_of(rows)
     if not folder.exists():

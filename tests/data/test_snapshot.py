@@ -124,7 +124,8 @@ def test_kinds_and_rounds_choose_and_are_counted_apart(
 
 
 def test_an_empty_store_says_what_to_do(workspace: Workspace):
-    with pytest.raises(TastemakerError, match="compare some pairs with `tastemaker label`"):
+    label = rf"compare pairs .* with `tastemaker label --workspace {workspace.root}`$"
+    with pytest.raises(TastemakerError, match=label):
         take_snapshot(workspace)
     assert list(workspace.snapshots.iterdir()) == []
 
