@@ -109,10 +109,6 @@ class Catalogue(Verbs):
             row = connection.execute(query).fetchone()
         return int(row[0]) if row else 0
 
-    def pair(self, pair_id: str) -> Pair:
-        """Return one pair or raise `UnknownRecord`."""
-        return self._one(rows.PAIRS, "pair", pair_id=pair_id)
-
     def add_rater(self, rater: Rater) -> None:
         """Add a rater; the same name and kind is the same rater and is kept."""
         self._add(rows.RATERS, [rater])
@@ -120,10 +116,6 @@ class Catalogue(Verbs):
     def raters(self) -> list[Rater]:
         """List raters of every kind."""
         return self._list(rows.RATERS)
-
-    def rater(self, rater_id: str) -> Rater:
-        """Return one rater or raise `UnknownRecord`."""
-        return self._one(rows.RATERS, "rater", rater_id=rater_id)
 
     def find_rater(self, name: str, kind: RaterKind) -> Rater | None:
         """Return the rater of that name and kind, if there is one."""

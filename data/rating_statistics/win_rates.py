@@ -23,9 +23,9 @@ from data.rating_statistics.davidson import (
     fit,
 )
 from data.rating_statistics.estimates import Estimate
-from data.rating_statistics.outcomes import numbered, of_aspect, outcome_of
+from data.rating_statistics.outcomes import numbered, outcome_of
 from data.rating_statistics.two_way import TwoWay
-from data.records import Aspect, Choice, Comparison, Pair
+from data.records import Choice, Comparison, Pair
 
 _SEEN = {Choice.LEFT: LEFT, Choice.RIGHT: RIGHT, Choice.TIE: TIE}
 
@@ -48,14 +48,6 @@ class WinRates:
     num_skips: int
     num_raters: int
     num_prompts: int
-
-
-def win_rates_by_aspect(
-    comparisons: Sequence[Comparison], pairs: Mapping[str, Pair], policy_of: Mapping[str, str]
-) -> dict[Aspect, WinRates]:
-    """Return the win rates of each aspect that was asked about."""
-    by_aspect = {aspect: of_aspect(comparisons, aspect) for aspect in Aspect}
-    return {a: win_rates(found, pairs, policy_of) for a, found in by_aspect.items() if found}
 
 
 def win_rates(

@@ -176,7 +176,7 @@ print(sum(len(store.pairs()) for _ in range(5)))
 def test_an_error_in_a_turn_keeps_nothing_open(workspace: Workspace):
     store = workspace.store()
     with pytest.raises(UnknownRecord):
-        store.pair("nobody's")
+        store.prompt("nobody's")
     with pytest.raises(duckdb.CatalogException), store.writing() as connection:
         connection.execute("DELETE FROM pairs; SELECT * FROM nowhere")
     assert line_of(workspace.store_path).kept is None

@@ -46,7 +46,6 @@ def test_what_is_added_is_what_is_read_and_adding_again_changes_nothing(
     refill(workspace)
     assert [noun() for noun in nouns] == before
     assert store.image(before[2][3].image_id) == before[2][3]
-    assert store.pair(before[3][2].pair_id) == before[3][2]
     assert store.prompt(before[0][0].prompt_id) == before[0][0]
 
 
@@ -126,7 +125,7 @@ def test_a_prompt_may_be_in_two_sets_but_not_in_two_splits(store: Store):
     assert store.prompts(split="unseen") == []
 
 
-@pytest.mark.parametrize("noun", ["prompt", "policy", "image", "pair", "rater", "reward_model"])
+@pytest.mark.parametrize("noun", ["prompt", "policy", "image", "reward_model"])
 def test_what_is_not_there_is_named(store: Store, noun: str):
     with pytest.raises(UnknownRecord, match="'nothing'"):
         getattr(store, noun)("nothing")

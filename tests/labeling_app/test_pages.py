@@ -122,7 +122,7 @@ def test_a_press_is_stored_with_the_side_shown(served: Workspace, ada: Rater):
     assert comparison.milliseconds == 321
     assert comparison.rater_id == ada.rater_id
     store = served.store()
-    pair = store.pair(comparison.pair_id)
+    (pair,) = [each for each in store.pairs() if each.pair_id == comparison.pair_id]
     assert comparison.shown_left == left_image(pair, ada.rater_id)
     assert f"img/{store.image(comparison.shown_left).sha256}" == shown["pair"]["left"]
     assert page.data["pair"] == shown["ahead"][0]

@@ -3,12 +3,7 @@
 import numpy as np
 import pytest
 
-from data.rating_statistics.win_rates import (
-    win_probability,
-    win_rates,
-    win_rates_by_aspect,
-)
-from data.records import Aspect
+from data.rating_statistics.win_rates import win_probability, win_rates
 
 NO_PRIOR = 1e4
 
@@ -136,19 +131,6 @@ def test_strength_carries_over_a_third_policy_and_unlinked_ones_stay_open(new_pa
     assert found["a", "c"].value == pytest.approx(0.9, abs=0.02), "odds of 3 : 1 twice"
     assert found["a", "x"].low < 0.1
     assert found["a", "x"].high > 0.95
-
-
-def test_aspects_are_fitted_apart(new_pair, new_comparison):
-    pairs = {str(n): new_pair(str(n)) for n in range(6)}
-    comparisons = [
-        new_comparison("ada", pair, choice, aspect=aspect)
-        for aspect, choice in ((Aspect.OVERALL, "a"), (Aspect.QUALITY, "b"))
-        for pair in pairs.values()
-    ]
-    found = win_rates_by_aspect(comparisons, pairs, _policies(pairs))
-    assert set(found) == {Aspect.OVERALL, Aspect.QUALITY}
-    assert found[Aspect.OVERALL].win_rates["a", "b"].value > 0.5
-    assert found[Aspect.QUALITY].win_rates["a", "b"].value < 0.5
 
 
 def test_the_slope_of_a_win_rate_is_that_of_finite_differences():
