@@ -131,7 +131,7 @@ class Assignment(Comparisons):
         """
         moment = now or utc_now()
         with self.writing() as connection:
-            event = self.undo_in(connection, rater_id, idempotency_key, round)
+            event = self.undo_in(connection, rater_id, round, idempotency_key)
             if event is None:
                 return None
             (pair,) = rows.PAIRS.select(connection, pair_id=event.pair_id)

@@ -14,10 +14,6 @@ from data.records import Aspect, Choice, Comparison, Counts, RaterKind
 class Comparisons(Verbs):
     """Comparisons as events; a rater has at most one current one per pair and aspect."""
 
-    def record(self, comparison: Comparison) -> Comparison:
-        """Record one comparison and return what is stored: see `record_many`."""
-        return self.record_many([comparison])[0]
-
     def record_many(self, comparisons: Sequence[Comparison]) -> list[Comparison]:
         """Record comparisons in one transaction and return what is stored, in the same order.
 
@@ -41,24 +37,17 @@ class Comparisons(Verbs):
             stored[comparison.idempotency_key] = comparison
         return [stored[key] for key in keys]
 
-    def undo(self, rater_id: str, idempotency_key: str) -> Comparison | None:
-        """Withdraw the rater's latest current comparison; return the undo event.
-
-        Returns None when there is nothing to withdraw, and the stored event for a known key.
-        """
-        with self.writing() as connection:
-            return self.undo_in(connection, rater_id, idempotency_key)
-
     def undo_in(
         self,
         connection: Connection,
         rater_id: str,
+        round: int,  # noqa: A002
         idempotency_key: str,
-        round: int | None = None,  # noqa: A002
     ) -> Comparison | None:
-        """Do what `undo` does, as a part of an open transaction.
+        """Withdraw the rater's latest answer to what is asked in the round and in open studies.
 
-        With a round, of what is asked in it and in open studies alone.
+        It is a part of an open transaction. Returns the undo event: None when there is nothing to
+        withdraw, and the stored event for a known key.
         """
         if known := rows.COMPARISONS.select(connection, idempotency_key=idempotency_key):
             return known[0]
@@ -156,13 +145,12 @@ def _value(kind: RaterKind | None) -> str | None:
     return None if kind is None else kind.value
 
 
-def _latest(connection: Connection, rater_id: str, number: int | None) -> Comparison | None:
+def _latest(connection: Connection, rater_id: str, number: int) -> Comparison | None:
     columns = ", ".join(rows.COMPARISONS.columns())
     query = f"""WITH {SERVED} SELECT {columns} FROM current_answers
-        WHERE rater_id = ? AND (CAST(? AS BIGINT) IS NULL
-            OR pair_id IN (SELECT pair_id FROM served))
+        WHERE rater_id = ? AND pair_id IN (SELECT pair_id FROM served)
         ORDER BY ordinal DESC LIMIT 1"""
-    found = connection.execute(query, [number, rater_id, number]).fetchone()
+    found = connection.execute(query, [number, rater_id]).fetchone()
     return None if found is None else rows.COMPARISONS.read(found)
 
 

@@ -173,13 +173,15 @@ def finish(loop):
     )
     store.add_pairs([pair])
     store.add_rater(rater)
-    store.record(
-        Comparison.new(
-            pair_id=pair.pair_id,
-            rater_id=rater.rater_id,
-            choice=Choice.LEFT,
-            shown_left=pair.image_a,
-        )
+    store.record_many(
+        [
+            Comparison.new(
+                pair_id=pair.pair_id,
+                rater_id=rater.rater_id,
+                choice=Choice.LEFT,
+                shown_left=pair.image_a,
+            )
+        ]
     )
     snapshot = take_snapshot(loop.workspace)
     for number in (1, 2):

@@ -196,7 +196,7 @@ def test_seats_count_what_is_asked_and_what_others_gave(store: Store, people):
     ada, bob = people[:2]
     pairs = store.pairs(2)
     store.record_many([answer(pair, bob) for pair in pairs[:4]])
-    store.record(answer(pairs[4], bob, Choice.SKIP))
+    store.record_many([answer(pairs[4], bob, Choice.SKIP)])
     for_ada, for_bob = (store.seats(2, rater.rater_id) for rater in (ada, bob))
     assert (for_ada.num, for_ada.num_taken_by_others) == (24 + 3 * 6, 4)
     assert (for_bob.num, for_bob.num_taken_by_others) == (42, 0)

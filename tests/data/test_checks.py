@@ -262,13 +262,15 @@ def test_a_studys_answers_are_told_by_kind_and_its_seats_apart(store, ann, bob, 
     robot = Rater.new("robot", RaterKind.SIMULATED)
     store.add_rater(robot)
     reply(store, ann, Question(pair=pair, aspect=Aspect.OVERALL))
-    store.record(
-        Comparison.new(
-            pair_id=pair.pair_id,
-            rater_id=robot.rater_id,
-            choice=Choice.TIE,
-            shown_left=pair.image_a,
-        )
+    store.record_many(
+        [
+            Comparison.new(
+                pair_id=pair.pair_id,
+                rater_id=robot.rater_id,
+                choice=Choice.TIE,
+                shown_left=pair.image_a,
+            )
+        ]
     )
     by_kind = [len(store.study_comparisons("s", kind)) for kind in RaterKind]
     assert by_kind == [1, 1, 0]

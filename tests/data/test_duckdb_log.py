@@ -59,7 +59,7 @@ def write():
             choice=Choice.LEFT,
             shown_left=pair.image_a,
         )
-        store.record(comparison)
+        store.record_many([comparison])
         sys.stdout.write(comparison.comparison_id + "\\n")
         sys.stdout.flush()
 for _ in range(int(sys.argv[2])):
@@ -180,7 +180,8 @@ def test_a_log_of_an_older_file_is_kept(
     with_log: Callable, log: bytes, killed: Workspace, caplog: pytest.LogCaptureFixture
 ):
     store = with_log(log)
-    store.undo(store.raters()[0].rater_id, "undone")  # takes the log up, and closes without one
+    # takes the log up, and closes without one
+    store.take_back(store.raters()[0].rater_id, 1, "undone")
     log_of(killed.store_path).write_bytes(log)
     assert len(keys(store)) == NUM_WRITES + 1
     assert_lost(caplog, killed.store_path, log, NUM_WRITES + 1)
@@ -190,7 +191,7 @@ def test_a_mended_store_goes_on(
     with_log: Callable, log: bytes, killed: Workspace, caplog: pytest.LogCaptureFixture
 ):
     store = with_log(log[:-1])
-    store.undo(store.raters()[0].rater_id, "undone")
+    store.take_back(store.raters()[0].rater_id, 1, "undone")
     assert len(caplog.records) == 1
     assert keys(store) == [*(str(number) for number in range(NUM_WRITES - 1)), "undone"]
     assert len(kept_logs(killed.store_path)) == 1

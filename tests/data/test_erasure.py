@@ -24,7 +24,7 @@ def test_an_erased_rater_is_gone_and_the_others_are_as_they_were(
     first, second, third = store.pairs()[:3]
     store.record_many([choose(first), choose(second, Choice.TIE)])
     store.record_many([choose(pair, rater_id=bob.rater_id) for pair in (first, third)])
-    store.undo(bob.rater_id, "undo")
+    store.take_back(bob.rater_id, 1, "undo")
     store.take_questions(bob.rater_id, 1, 2)
     before = [c for c in store.comparison_events() if c.rater_id == ann.rater_id]
     assert store.erase_rater(bob.rater_id) == 3

@@ -136,7 +136,7 @@ def test_raters_stay_apart_and_the_same(name: str, compared: Workspace, tmp_path
 def test_a_format_that_can_say_nothing_of_it_makes_no_folder(
     store: Store, choose: Choose, workspace: Workspace, tmp_path: Path
 ):
-    store.record(choose(store.pairs()[0], Choice.BOTH_BAD))
+    store.record_many([choose(store.pairs()[0], Choice.BOTH_BAD)])
     with pytest.raises(ExchangeError, match="trl can say none of 1 both_bad"):
         export_comparisons(workspace, tmp_path / "out", FORMATS["trl"])
     assert not (tmp_path / "out").exists()
@@ -224,6 +224,6 @@ def test_withdrawn_and_imported_again_stays_withdrawn(compared: Workspace, tmp_p
     store = empty.store()
     bob = store.find_rater("Bob", RaterKind.PERSON)
     assert bob is not None
-    store.undo(bob.rater_id, "undo")
+    store.take_back(bob.rater_id, 0, "undo")
     import_table(empty, written.table, FORMATS["csv"], Origin(source="csv"))
     assert store.counts().total == 9

@@ -37,7 +37,7 @@ for number in range(int(sys.argv[3])):
         shown_left=pair.image_a,
         idempotency_key=f"{sys.argv[2]} {number}",
     )
-    store.record(comparison)
+    store.record_many([comparison])
     print(comparison.idempotency_key, flush=True)
 """
 
@@ -135,13 +135,15 @@ def test_threads_of_one_process_share_the_store(store: Store):
             mine = Store(store.engine)
             mine.add_rater(rater)
             for pair in mine.pairs()[:3]:
-                mine.record(
-                    Comparison.new(
-                        pair_id=pair.pair_id,
-                        rater_id=rater.rater_id,
-                        choice=Choice.TIE,
-                        shown_left=pair.image_b,
-                    )
+                mine.record_many(
+                    [
+                        Comparison.new(
+                            pair_id=pair.pair_id,
+                            rater_id=rater.rater_id,
+                            choice=Choice.TIE,
+                            shown_left=pair.image_b,
+                        )
+                    ]
                 )
         except BaseException as error:
             failures.append(error)

@@ -96,7 +96,7 @@ def test_a_withdrawn_comparison_leaves_the_next_snapshot_and_not_the_last(
     compared: Store, workspace: Workspace, ann: Rater, choose: Choose
 ):
     before = take_snapshot(workspace)
-    compared.undo(ann.rater_id, "undo")
+    compared.take_back(ann.rater_id, 1, "undo")
     after = take_snapshot(workspace)
     assert after.hash != before.hash
     assert len(after.rows()) == len(before.rows()) - 1
@@ -107,7 +107,7 @@ def test_kinds_and_rounds_choose_and_are_counted_apart(
     compared: Store, workspace: Workspace, choose: Choose, refill: Callable[..., None]
 ):
     refill(workspace, num_pairs=1, round_number=2)
-    compared.record(choose(compared.pairs(2)[0]))
+    compared.record_many([choose(compared.pairs(2)[0])])
     everything = take_snapshot(workspace)
     assert everything.counts == {
         RaterKind.PERSON: {"a": 3, "b": 2, "tie": 1},

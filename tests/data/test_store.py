@@ -145,15 +145,15 @@ def test_a_pair_needs_two_known_images_of_its_known_prompt(store: Store):
 def test_a_comparison_is_recorded_once_per_key(store: Store, choose: Choose):
     pair = store.pairs()[0]
     first = choose(pair, Choice.LEFT, idempotency_key="k", milliseconds=900)
-    assert store.record(first) == first
-    assert store.record(choose(pair, Choice.RIGHT, idempotency_key="k")) == first
+    assert store.record_many([first]) == [first]
+    assert store.record_many([choose(pair, Choice.RIGHT, idempotency_key="k")]) == [first]
     assert store.comparisons() == store.comparison_events() == [first]
 
 
 def test_a_second_thought_replaces_the_first(store: Store, choose: Choose):
     pair = store.pairs()[0]
-    first = store.record(choose(pair, Choice.LEFT))
-    second = store.record(choose(pair, Choice.TIE))
+    (first,) = store.record_many([choose(pair, Choice.LEFT)])
+    (second,) = store.record_many([choose(pair, Choice.TIE)])
     assert second.supersedes == first.comparison_id
     assert store.comparisons() == [second]
     assert store.comparison_events() == [first, second]
@@ -187,18 +187,19 @@ def test_undo_takes_back_the_latest_and_redo_leaves_the_store_equal(
     store: Store, choose: Choose, ann: Rater
 ):
     first, second = store.pairs()[:2]
-    store.record(choose(first, Choice.LEFT))
-    latest = store.record(choose(second, Choice.RIGHT))
+    store.record_many([choose(first, Choice.LEFT)])
+    (latest,) = store.record_many([choose(second, Choice.RIGHT)])
     before, counted = current(store), store.counts()
-    undone = store.undo(ann.rater_id, "undo")
-    assert undone is not None
+    taken_back = store.take_back(ann.rater_id, 1, "undo")
+    assert taken_back is not None
+    undone, _ = taken_back
     assert (undone.choice, undone.supersedes) == (Choice.UNDO, latest.comparison_id)
     assert current(store) == {(first.pair_id, "left")}
     waiting = [question.pair for question in store.take_questions(ann.rater_id, 1, 10)]
     assert second in waiting
-    assert store.undo(ann.rater_id, "undo") == undone
+    assert store.take_back(ann.rater_id, 1, "undo") == taken_back
     assert len(store.comparisons()) == 1
-    store.record(choose(second, Choice.RIGHT))
+    store.record_many([choose(second, Choice.RIGHT)])
     assert current(store) == before
     assert store.counts() == counted
     assert len(store.comparison_events()) == 4
@@ -206,13 +207,13 @@ def test_undo_takes_back_the_latest_and_redo_leaves_the_store_equal(
 
 def test_undo_goes_back_step_by_step_and_then_stops(store: Store, choose: Choose, ann: Rater):
     for pair in store.pairs()[:3]:
-        store.record(choose(pair))
+        store.record_many([choose(pair)])
     left = []
     for step in range(4):
-        store.undo(ann.rater_id, f"undo {step}")
+        store.take_back(ann.rater_id, 1, f"undo {step}")
         left.append(len(store.comparisons()))
     assert left == [2, 1, 0, 0]
-    assert store.undo(ann.rater_id, "once more") is None
+    assert store.take_back(ann.rater_id, 1, "once more") is None
 
 
 def test_one_raters_undo_leaves_the_others_alone(store: Store, choose: Choose, ann: Rater):
@@ -220,7 +221,7 @@ def test_one_raters_undo_leaves_the_others_alone(store: Store, choose: Choose, a
     store.add_rater(bob)
     pair = store.pairs()[0]
     store.record_many([choose(pair), choose(pair, rater_id=bob.rater_id)])
-    store.undo(ann.rater_id, "undo")
+    store.take_back(ann.rater_id, 1, "undo")
     assert [c.rater_id for c in store.comparisons()] == [bob.rater_id]
 
 

@@ -108,7 +108,7 @@ def test_the_fit_command_goes_on_with_what_there_is(loop, compare, capsys):
         dispatch(["fit", "--workspace", root])
     rest = loop.store.pairs(1)[12:]
     compare(loop, 1)
-    loop.store.undo(loop.store.raters()[0].rater_id, "undo")
+    loop.store.take_back(loop.store.raters()[0].rater_id, 1, "undo")
     assert rest
     dispatch(["fit", "--workspace", root])
     assert "next: tastemaker tune" in capsys.readouterr().out

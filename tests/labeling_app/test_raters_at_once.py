@@ -45,15 +45,17 @@ def answer(workspace: Workspace, ada: Rater) -> Callable[..., Acknowledged]:
     def record(
         pair: Pair, token: str, rater: Rater = ada, repeats: str | None = None
     ) -> Acknowledged:
-        store.record(
-            Comparison.new(
-                pair_id=pair.pair_id,
-                rater_id=rater.rater_id,
-                choice=Choice.LEFT,
-                shown_left=pair.image_a,
-                idempotency_key=f"{rater.rater_id}:{pair.pair_id}:{token}",
-                repeats=repeats,
-            )
+        store.record_many(
+            [
+                Comparison.new(
+                    pair_id=pair.pair_id,
+                    rater_id=rater.rater_id,
+                    choice=Choice.LEFT,
+                    shown_left=pair.image_a,
+                    idempotency_key=f"{rater.rater_id}:{pair.pair_id}:{token}",
+                    repeats=repeats,
+                )
+            ]
         )
         return Acknowledged(
             rater_id=rater.rater_id,

@@ -182,7 +182,7 @@ def test_a_round_of_two_questions_is_reported_by_the_first(tmp_path: Path, add_r
     store.add_rater(ada)
     told = {"pair_id": "twice", "rater_id": ada.rater_id, "shown_left": pair.image_a}
     for aspect, choice in zip(both, (Choice.RIGHT, Choice.TIE), strict=True):
-        store.record(Comparison.new(aspect=aspect, choice=choice, **told))
+        store.record_many([Comparison.new(aspect=aspect, choice=choice, **told)])
     report = report_on(store)
     assert report.aspect is Aspect.ALIGNMENT
     assert report.num_by_choice == {"right": 1}
@@ -205,14 +205,16 @@ def test_gold_is_judged_by_what_was_asked_for_and_not_by_quality(
     store.add_pairs([pair, gold])
     for asked, aspect in product((pair, gold), aspects):
         is_worse = asked is gold and aspect is Aspect.QUALITY  # which quality may well be
-        store.record(
-            Comparison.new(
-                pair_id=asked.pair_id,
-                rater_id=ada.rater_id,
-                aspect=aspect,
-                choice=Choice.RIGHT if is_worse else Choice.LEFT,
-                shown_left=asked.image_a,
-            )
+        store.record_many(
+            [
+                Comparison.new(
+                    pair_id=asked.pair_id,
+                    rater_id=ada.rater_id,
+                    aspect=aspect,
+                    choice=Choice.RIGHT if is_worse else Choice.LEFT,
+                    shown_left=asked.image_a,
+                )
+            ]
         )
     (line,) = report_on(store).raters
     assert (line.quality.gold is not None) is is_known

@@ -136,13 +136,15 @@ def test_skips_and_both_bad_are_counted_and_order_nothing(store: Store):
     rater = Rater.new("person 0", RaterKind.PERSON)
     store.add_rater(rater)
     for pair, choice in zip(store.study_pairs("bad"), (Choice.BOTH_BAD, Choice.SKIP), strict=True):
-        store.record(
-            Comparison.new(
-                pair_id=pair.pair_id,
-                rater_id=rater.rater_id,
-                choice=choice,
-                shown_left=pair.image_a,
-            )
+        store.record_many(
+            [
+                Comparison.new(
+                    pair_id=pair.pair_id,
+                    rater_id=rater.rater_id,
+                    choice=choice,
+                    shown_left=pair.image_a,
+                )
+            ]
         )
     report = report_on_study(store, "bad")
     assert report.num_answers == 1

@@ -122,7 +122,7 @@ def test_fitting_again_changes_nothing_and_other_comparisons_are_refused(
     assert set(first.metrics["held_out_by"]) - set(record.metrics["held_out_by"]) == {"rater"}
     assert (record.name, record.path, record.round) == ("quick", "rewards/quick", 3)
     assert record.snapshot == first.snapshot
-    workspace.store().undo(workspace.store().raters()[0].rater_id, "undo")
+    workspace.store().take_back(workspace.store().raters()[0].rater_id, 0, "undo")
     with pytest.raises(RewardError, match="another fit"):
         fit_in_workspace(quick_config, workspace)
     assert (first.path / "model.safetensors").stat() == written
