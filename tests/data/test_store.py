@@ -90,7 +90,6 @@ def test_a_record_keeps_every_field(store: Store):
     store.add_round_event(event)
     assert store.policy("round-1") == store.newest_policy() == policy
     assert store.images(policy="round-1") == [image]
-    assert store.rater(rater.rater_id) == rater
     assert store.find_rater("émile 🐰", RaterKind.SIMULATED) == rater
     assert store.find_rater("émile 🐰", RaterKind.PERSON) is None
     assert store.reward_model("m") == store.reward_models()[0] == model

@@ -199,9 +199,8 @@ def test_how_often_simulated_raters_err_is_what_is_on_record(finished):
     for name, traits in (("s", {"flip_rate": 0.4}), ("t", {})):
         rater = Rater.new(name, RaterKind.SIMULATED, traits)
         finished.store.add_rater(rater)
-        finished.store.record(
-            replace(event, comparison_id=name, idempotency_key=name, rater_id=rater.rater_id)
-        )
+        said = replace(event, comparison_id=name, idempotency_key=name, rater_id=rater.rater_id)
+        finished.store.record_many([said])
     assert "err in between 15 and 40 % of their preferences, as far as it is known" in (
         notice(find(later))
     )
