@@ -14,6 +14,7 @@ from rl_finetune.config import Precision, Train
 from rl_finetune.distinct import distinct_rows
 from rl_finetune.dpok_config import GuidanceGradient
 from rl_finetune.fingerprint import fingerprint
+from rl_finetune.kernels import keep_out_cudnn_attention
 from rl_finetune.pretrained import StableDiffusionParts, open_parts
 from rl_finetune.prompt_encoder import PromptEncoder
 from rl_finetune.sampling import sample_images
@@ -36,6 +37,7 @@ class StableDiffusionPolicy:
         precision: Precision = "fp32",
     ) -> None:
         """Take networks, of which the UNet has an adapter or none, or another one is trained."""
+        keep_out_cudnn_attention()
         self.parts = parts
         self._trained = trained or TrainedAdapter(parts.unet)
         self._unet = self._trained.unet
