@@ -17,3 +17,12 @@ def keep_out_cudnn_attention() -> None:
     nothing.
     """
     torch.backends.cuda.enable_cudnn_sdp(False)
+
+
+def keep_convolutions_in_fp32() -> None:
+    """Let a convolution of fp32 tensors be computed in fp32, in this process from now on.
+
+    Unless it is told otherwise torch lets cuDNN take TF32 for it, with the 10 bits of fp16's
+    mantissa; for matrix products it does not. On a CPU it changes nothing.
+    """
+    torch.backends.cudnn.allow_tf32 = False

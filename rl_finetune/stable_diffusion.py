@@ -14,7 +14,7 @@ from rl_finetune.config import Precision, Train
 from rl_finetune.distinct import distinct_rows
 from rl_finetune.dpok_config import GuidanceGradient
 from rl_finetune.fingerprint import fingerprint
-from rl_finetune.kernels import keep_out_cudnn_attention
+from rl_finetune.kernels import keep_convolutions_in_fp32, keep_out_cudnn_attention
 from rl_finetune.pretrained import StableDiffusionParts, open_parts
 from rl_finetune.prompt_encoder import PromptEncoder
 from rl_finetune.sampling import sample_images
@@ -38,6 +38,8 @@ class StableDiffusionPolicy:
     ) -> None:
         """Take networks, of which the UNet has an adapter or none, or another one is trained."""
         keep_out_cudnn_attention()
+        if precision == "fp32":
+            keep_convolutions_in_fp32()
         self.parts = parts
         self._trained = trained or TrainedAdapter(parts.unet)
         self._unet = self._trained.unet

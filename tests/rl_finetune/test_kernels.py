@@ -24,3 +24,10 @@ def test_attention_is_rounded_alike_with_a_gradient_and_without(base, precision)
     assert torch.backends.cuda.flash_sdp_enabled()
     assert torch.backends.cuda.mem_efficient_sdp_enabled()
     assert torch.backends.cuda.math_sdp_enabled()
+
+
+@pytest.mark.parametrize(("precision", "tf32"), [("fp32", False), ("bf16", True)])
+def test_fp32_is_fp32_in_convolutions_too(base, precision, tf32):
+    StableDiffusionPolicy.open(str(base), precision=precision)
+    assert torch.backends.cudnn.allow_tf32 == tf32
+    assert not torch.backends.cuda.matmul.allow_tf32
