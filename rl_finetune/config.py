@@ -137,7 +137,9 @@ class TuneConfig:
     seed: int = 0
     """Decides all that is drawn: prompts, image seeds, trained steps, and first weights."""
     precision: Precision = "fp32"
-    """Arithmetic of the UNet; latents, log-probs and the adapter are fp32 always."""
+    """Arithmetic of the UNet; latents, log-probs and the adapter are fp32 always. bf16 is faster;
+    most of the KL that it reports is rounding, so what follows a KL, or the ratio of a later
+    update, is refused with it."""
     gradient_checkpointing: bool = False
     """Trade time for memory in the update."""
     compile: bool = False

@@ -13,6 +13,7 @@ from rl_finetune.config import TuneConfig
 from rl_finetune.kl_target import KlWeight
 from rl_finetune.learner import Learner, make_optimiser
 from rl_finetune.rewards import Reward, open_reward
+from rl_finetune.rounding import refuse_to_follow_rounding
 from rl_finetune.schedule import Schedule
 from rl_finetune.stable_diffusion import StableDiffusionPolicy
 from rl_finetune.steps import StepBudget, make_budget
@@ -51,6 +52,7 @@ class Session:
 
 def open_session(config: TuneConfig) -> Session:
     """Open policy, reward and prompts; whatever is wrong with them is a `TastemakerError`."""
+    refuse_to_follow_rounding(config)
     prompts = _open_prompts(config.prompts)
     _refuse_prompts_twice(config, len(prompts))
     processes = Processes()
