@@ -73,7 +73,9 @@ class Trackers:
     def finish(self) -> None:
         """Write what is left."""
         if self._accelerator is not None:
-            self._accelerator.end_training()
+            # Not by `end_training`, which closes the connections that the other processes wait on.
+            for tracker in self._accelerator.trackers:
+                tracker.finish()
 
 
 def scalars(record: IterationMetrics) -> Iterator[tuple[str, float]]:

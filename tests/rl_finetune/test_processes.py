@@ -82,13 +82,14 @@ def test_two_processes_have_the_gradients_of_one(folder):
 def test_a_run_of_two_processes_is_written_once_and_resumes(folder):
     config = load_yaml(TuneConfig, Path("config.yaml"))
     one = tune(config, out=Path("one"), progress=False).iterations
-    command = ["-m", "rl_finetune.run", "config.yaml", "--out", "two"]
+    command = ["-m", "rl_finetune.run", "config.yaml", "--out", "two", "--trackers", "tensorboard"]
     first = launch_two(command, folder)
     assert first.stdout.count("adapter: two/adapter") == 1
     again = launch_two([*command, "--iterations", "3", "--resume"], folder)
     assert "in 3 iterations and 12 images" in again.stdout
     two = MetricsFile(Path("two/metrics.jsonl"), DpokMetrics).read()
     assert [record.iteration for record in two] == [1, 2, 3]
+    assert len(list(Path("two/trackers").rglob("events.*"))) >= 2
     for ours, theirs in zip(two, one, strict=False):
         for name in ("reward", "kl", "loss", "grad_norm", "value_loss"):
             assert getattr(ours, name) == pytest.approx(getattr(theirs, name), rel=1e-3, abs=1e-5)

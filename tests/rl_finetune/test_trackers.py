@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from accelerate import PartialState
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from data.entry import run_command
@@ -128,6 +129,16 @@ def test_an_unknown_one_is_one_line(config, monkeypatch, capsys):
     assert ended.value.code == 2
     assert said.count("\n") == 1
     assert "tensorboard" in said
+
+
+def test_finishing_leaves_the_processes_connected(tmp_path, config, monkeypatch):
+    closed = []
+    monkeypatch.setattr(PartialState, "destroy_process_group", lambda *_: closed.append(True))
+    trackers = Trackers(("tensorboard",), tmp_path / "trackers")
+    trackers.start(config, 0)
+    trackers.finish()
+    assert list((tmp_path / "trackers").rglob("events.*"))
+    assert not closed
 
 
 def test_none_is_nothing(tmp_path, config):
