@@ -22,6 +22,9 @@ from rl_finetune.schedule import Schedule, make_schedule
 from rl_finetune.trained import Trained, TrainedAdapter, fresh, open_folder
 
 
+_PIXELS_AT_ONCE = 2**20
+"""Of the images decoded together: four of 512x512 take 3 GiB of activations in fp32."""
+
 class StableDiffusionPolicy:
     """A base, or what was trained from one; `DiffusionPolicy` says what each method means.
 
@@ -200,7 +203,12 @@ class StableDiffusionPolicy:
     def decode(
         self, latents: Float[Tensor, "batch channels height width"]
     ) -> Float[Tensor, "batch 3 image_height image_width"]:
-        """Return images in [0, 1]."""
+        """Return images in [0, 1]; few are decoded at once where they are large."""
+        height, width = self.image_size
+        parts = latents.split(max(1, _PIXELS_AT_ONCE // (height * width)))
+        return torch.cat([self._decode(part) for part in parts])
+
+    def _decode(self, latents: Tensor) -> Tensor:
         vae = self.parts.vae
         images = vae.decode(latents / vae.config["scaling_factor"], return_dict=False)[0]
         return (images * 0.5 + 0.5).clamp(0, 1)

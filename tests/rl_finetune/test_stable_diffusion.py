@@ -8,6 +8,7 @@ from diffusers import StableDiffusionPipeline
 from safetensors.torch import load_file, save_file
 
 from data.errors import PolicyError
+from rl_finetune import stable_diffusion
 from rl_finetune.adapter import ADAPTER_FILE
 from rl_finetune.policy import DiffusionPolicy
 from rl_finetune.stable_diffusion import StableDiffusionPolicy
@@ -89,6 +90,23 @@ def test_an_image_depends_on_its_own_seed_and_prompt_only(policy):
     torch.testing.assert_close(our_images(policy), our_images(policy, batch_size=2))
     alone = policy.sample(TEXTS[2:], SEEDS[2:], eta=1.0, guidance=2.0, num_steps=6)
     torch.testing.assert_close(our_images(policy)[2:], alone)
+
+
+def test_large_images_are_decoded_few_at_a_time(policy, monkeypatch):
+    latents = torch.randn(5, *policy.latent_shape, generator=torch.Generator().manual_seed(0))
+    together = policy.decode(latents)
+    sizes, decode = [], policy.parts.vae.decode
+
+    def count(latents, **options):
+        sizes.append(len(latents))
+        return decode(latents, **options)
+
+    monkeypatch.setattr(policy.parts.vae, "decode", count)
+    assert torch.equal(policy.decode(latents), together)
+    assert sizes == [5]
+    monkeypatch.setattr(stable_diffusion, "_PIXELS_AT_ONCE", 2 * 16 * 16 + 1)
+    torch.testing.assert_close(policy.decode(latents), together)
+    assert sizes == [5, 2, 2, 1]
 
 
 def test_it_is_a_policy_whose_adapter_alone_can_learn(policy):
