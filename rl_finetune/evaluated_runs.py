@@ -29,11 +29,16 @@ class EvaluateConfig:
     """Prompt set; if none, the first run's. Prompts to train on and unseen ones are both used."""
     num_images_per_prompt: int = 16
     """Images of each prompt and policy."""
+    batch_size: int | None = None
+    """Images denoised together, which changes results by rounding only; if none, as many as the
+    first run's sampling.batch_size."""
 
     def __post_init__(self) -> None:
         require(len(self.runs) > 0, "runs", self.runs, "at least one folder")
         number = self.num_images_per_prompt
         require(number >= 2, "num_images_per_prompt", number, ">= 2")
+        size = self.batch_size
+        require(size is None or size >= 1, "batch_size", size, ">= 1")
 
 
 def open_runs(folders: tuple[Path, ...]) -> dict[str, TuneConfig]:

@@ -44,7 +44,8 @@ def evaluate_runs(config: EvaluateConfig, runs: Mapping[str, TuneConfig]) -> tup
         features=config.features,
     )
     folder = EvaluationFolder(config.out, settings)
-    evaluator = Evaluator(folder, settings)
+    size = config.batch_size or first.sampling.batch_size
+    evaluator = Evaluator(folder, settings, batch_size=size)
     folder.open()
     base, again = evaluator.evaluate(BASE), evaluator.evaluate(BASE_AGAIN)
     policies = {BASE: base}
@@ -57,10 +58,16 @@ def evaluate_runs(config: EvaluateConfig, runs: Mapping[str, TuneConfig]) -> tup
 class Evaluator:
     """Looks at policies in one way, which the settings say."""
 
-    def __init__(self, folder: EvaluationFolder, settings: EvaluationSettings) -> None:
-        """Open prompts, rewards and vision; what is wrong with them is a `TastemakerError`."""
+    def __init__(
+        self, folder: EvaluationFolder, settings: EvaluationSettings, *, batch_size: int
+    ) -> None:
+        """Open prompts, rewards and vision; what is wrong with them is a `TastemakerError`.
+
+        So many images are denoised together, which is no setting: it changes rounding only.
+        """
         self._folder = folder
         self._settings = settings
+        self._sampling = dataclasses.replace(settings.sampling, batch_size=batch_size)
         self._device = Processes().device
         self._prompts = [p for p in load_prompt_set(settings.prompts) if p.split in _SPLITS]
         self._rewards = {name: open_reward(name, device=self._device) for name in settings.rewards}
@@ -78,7 +85,7 @@ class Evaluator:
             StableDiffusionPolicy.open(self._settings.base, adapter=adapter, device=self._device),
             self._prompts,
             range(first_seed, first_seed + number),
-            sampling=self._settings.sampling,
+            sampling=self._sampling,
             rewards={} if name == BASE_AGAIN else self._rewards,
             vision=self._vision,
             adapter_sha256=sha256,

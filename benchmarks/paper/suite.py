@@ -113,7 +113,7 @@ def _evaluate(
         features=str(clip_path()),
     )
     folder = EvaluationFolder(suite.root / "evaluation" / Path(config.prompts).stem, settings)
-    evaluator = Evaluator(folder, settings)
+    evaluator = Evaluator(folder, settings, batch_size=config.sampling.batch_size)
     folder.open()
     base, again = evaluator.evaluate(BASE), evaluator.evaluate(BASE_AGAIN)
     policies = {BASE: base, "tuned": evaluator.evaluate(name, adapter)}

@@ -129,6 +129,24 @@ def test_runs_whose_iterations_had_other_sizes_compare(runs, monkeypatch):
     assert one["base"] == other["base"]
 
 
+def test_images_are_drawn_in_batches_of_the_first_runs_size(runs, monkeypatch):
+    config = load_yaml(TuneConfig, runs[0] / "config.yaml")
+    sampling = dataclasses.replace(SAMPLING, batch_size=2)
+    dump_yaml(dataclasses.replace(config, sampling=sampling), runs[0] / "config.yaml")
+    sizes, decode = [], StableDiffusionPolicy.decode
+
+    def count(policy, latents):
+        sizes.append(len(latents))
+        return decode(policy, latents)
+
+    monkeypatch.setattr(StableDiffusionPolicy, "decode", count)
+    evaluate(monkeypatch, "--runs", runs[0], "--num-images-per-prompt", 3)
+    assert sizes == [2, 1] * 9
+    sizes.clear()
+    evaluate(monkeypatch, "--runs", *runs, "--num-images-per-prompt", 3, "--batch-size", 1)
+    assert sizes == [1] * 9
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
