@@ -17,6 +17,7 @@ from rl_finetune.evaluated_runs import EvaluateConfig
 from rl_finetune.evaluation import FIRST_SEED, Evaluated, EvaluatedImage, evaluate_policy
 from rl_finetune.evaluation_folder import EvaluationFolder, EvaluationSettings
 from rl_finetune.evaluation_summary import compare
+from rl_finetune.memory import shortage_explained
 from rl_finetune.rewards import open_reward, open_vision
 from rl_finetune.stable_diffusion import StableDiffusionPolicy
 from rl_finetune.trained import weights_file
@@ -30,6 +31,7 @@ Summary = dict[str, dict[str, Any]]
 """Of each policy, by split, the measures as JSON has them."""
 
 
+@shortage_explained("choose a smaller --batch-size; what is evaluated already is kept")
 def evaluate_runs(config: EvaluateConfig, runs: Mapping[str, TuneConfig]) -> tuple[Summary, Path]:
     """Evaluate what is not evaluated yet; return all policies' measures and where they are."""
     first = next(iter(runs.values()))

@@ -15,15 +15,16 @@ from rl_finetune.distinct import distinct_rows
 from rl_finetune.dpok_config import GuidanceGradient
 from rl_finetune.fingerprint import fingerprint
 from rl_finetune.kernels import keep_convolutions_in_fp32, keep_out_cudnn_attention
+from rl_finetune.memory import shortage_explained
 from rl_finetune.pretrained import StableDiffusionParts, open_parts
 from rl_finetune.prompt_encoder import PromptEncoder
 from rl_finetune.sampling import sample_images
 from rl_finetune.schedule import Schedule, make_schedule
 from rl_finetune.trained import Trained, TrainedAdapter, fresh, open_folder
 
-
 _PIXELS_AT_ONCE = 2**20
 """Of the images decoded together: four of 512x512 take 3 GiB of activations in fp32."""
+
 
 class StableDiffusionPolicy:
     """A base, or what was trained from one; `DiffusionPolicy` says what each method means.
@@ -126,6 +127,7 @@ class StableDiffusionPolicy:
             return noisy, self._noiser.get_velocity(latents, noise, levels)
         return noisy, noise
 
+    @shortage_explained("choose a smaller sampling.batch_size")
     def sample(
         self,
         prompts: list[str],

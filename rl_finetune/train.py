@@ -14,6 +14,7 @@ from rl_finetune import offline, online
 from rl_finetune.config import TuneConfig
 from rl_finetune.dataset import draw_dataset
 from rl_finetune.gallery import draw_gallery, save_gallery
+from rl_finetune.memory import shortage_explained
 from rl_finetune.metrics import IterationMetrics
 from rl_finetune.model_card import make_model_card
 from rl_finetune.run_folder import RunFolder
@@ -41,6 +42,10 @@ class TuneResult:
     """This process is the one that talks, where accelerate launched several."""
 
 
+@shortage_explained(
+    "choose a smaller sampling.batch_size or optimiser.batch_size, or gradient_checkpointing true, "
+    "and another --out"
+)
 def tune(
     config: TuneConfig, *, out: Path, resume: bool = False, progress: bool = True
 ) -> TuneResult:

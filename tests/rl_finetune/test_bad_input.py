@@ -5,8 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from data.entry import run_command
+from rl_finetune import online
 from rl_finetune.run import main
 
 REWARDS = """
@@ -121,6 +123,17 @@ def test_a_reward_that_breaks_later_names_what_is_kept(tune):
     assert status == 2
     assert line.endswith("the last checkpoint is run/checkpoints/000002")
     assert not Path("run/adapter").exists()
+
+
+def test_too_little_memory_names_what_takes_less(tune, monkeypatch):
+    def fail(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate\n9 GiB.")
+
+    monkeypatch.setattr(online, "update_on_rollout", fail)
+    status, (line,) = tune()
+    assert status == 2
+    for name in ("sampling.batch_size", "optimiser.batch_size", "gradient_checkpointing"):
+        assert name in line
 
 
 def test_a_checkpoint_of_another_base_is_refused_and_kept(tune, base, build_base):

@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from data.config_file import dump_yaml, load_yaml
-from data.errors import ConfigError
+from data.errors import ConfigError, PolicyError
 from data.prompts import load_prompt_set
 from emoji_world.assets import clip_path
 from rl_finetune.config import SamplingConfig, TuneConfig
@@ -145,6 +146,15 @@ def test_images_are_drawn_in_batches_of_the_first_runs_size(runs, monkeypatch):
     sizes.clear()
     evaluate(monkeypatch, "--runs", *runs, "--num-images-per-prompt", 3, "--batch-size", 1)
     assert sizes == [1] * 9
+
+
+def test_too_little_memory_is_one_line(runs, monkeypatch):
+    def fail(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate\n9 GiB.")
+
+    monkeypatch.setattr(StableDiffusionPolicy, "decode", fail)
+    with pytest.raises(PolicyError, match="memory does not suffice: choose a smaller --batch-size"):
+        evaluate(monkeypatch, "--runs", runs[0], "--num-images-per-prompt", 2)
 
 
 @pytest.mark.parametrize(
