@@ -9,6 +9,7 @@ from rl_finetune.plan import IterationPlan
 from rl_finetune.rewards import score
 from rl_finetune.rollout import Rollout, collect
 from rl_finetune.session import Session
+from rl_finetune.shares import share_of_images
 from rl_finetune.stopwatch import Stopwatch
 
 
@@ -29,9 +30,7 @@ class Drawn:
 def draw(session: Session, plan: IterationPlan) -> Drawn:
     """Sample this process's images with the policy as it is, and ask for their rewards."""
     config = session.config
-    share = session.processes.share(
-        len(plan.seeds), "images an iteration (sampling.num_prompts x num_images_per_prompt)"
-    )
+    share = share_of_images(session.processes, len(plan.seeds))
     clock = Stopwatch()
     rollout = collect(
         session.learner.policy,

@@ -15,6 +15,7 @@ from rl_finetune.learner import Learner, make_optimiser
 from rl_finetune.rewards import Reward, open_reward
 from rl_finetune.rounding import refuse_to_follow_rounding
 from rl_finetune.schedule import Schedule
+from rl_finetune.shares import refuse_uneven_shares
 from rl_finetune.stable_diffusion import StableDiffusionPolicy
 from rl_finetune.steps import StepBudget, make_budget
 from rl_finetune.value import ValueLearner, make_value_learner
@@ -56,6 +57,7 @@ def open_session(config: TuneConfig) -> Session:
     prompts = _open_prompts(config.prompts)
     _refuse_prompts_twice(config, len(prompts))
     processes = Processes()
+    refuse_uneven_shares(config, processes, len(prompts))
     processes.seed(config.seed)
     reward = open_reward(config.reward, device=processes.device)
     policy = StableDiffusionPolicy.open(

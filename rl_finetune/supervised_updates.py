@@ -9,6 +9,7 @@ from torch import Tensor
 
 from rl_finetune.dataset import Dataset
 from rl_finetune.learner import Learner, take_step
+from rl_finetune.shares import share_of_batch
 from rl_finetune.supervised import SupervisedTerms, supervised_terms
 from rl_finetune.supervised_config import SupervisedConfig, SupervisedObjective
 
@@ -61,7 +62,7 @@ def update_on_dataset(
     """Take one step; each process looks at its share of the batch."""
     processes, size = learner.processes, config.batch_size
     batch = draw_batch(rng, dataset, size=size, num_levels=learner.policy.num_noise_levels)
-    ours = torch.arange(size)[processes.share(size, "images an update (supervised.batch_size)")]
+    ours = torch.arange(size)[share_of_batch(processes, size)]
     terms = list[SupervisedTerms]()
 
     def loss_of(rows: Int[Tensor, " rows"]) -> Float[Tensor, ""]:

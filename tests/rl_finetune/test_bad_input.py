@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from data.entry import run_command
-from rl_finetune import online
+from devices.processes import Processes
+from rl_finetune import online, session
 from rl_finetune.run import main
 
 REWARDS = """
@@ -89,6 +90,28 @@ def test_what_is_wrong_from_the_start_leaves_nothing_behind(tune, changes, said)
         shutil.copytree("first/adapter", "adapter")
         changes = changes | {"lora.rank": 3}
     status, (line,) = tune(**changes)
+    assert status == 2
+    assert said in line
+    assert not Path("run").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"sampling.num-images-per-prompt": 3}, "3 images an iteration (sampling.num_prompts x"),
+        ({"sampling.num-prompts": 5, "sampling.num-images-per-prompt": 1}, "3 images an iteration"),
+        (
+            {"objective": "supervised", "supervised.batch-size": 5},
+            "5 images an update (supervised.batch_size) cannot be shared evenly by 2 processes",
+        ),
+    ],
+)
+def test_what_processes_cannot_share_is_refused_before_anything_is_opened(
+    tune, monkeypatch, changes, said
+):
+    monkeypatch.setattr(Processes, "count", 2)
+    monkeypatch.setattr(session, "open_reward", lambda *_, **__: pytest.fail("opened a reward"))
+    status, (line,) = tune(**({"advantage.baseline": "none"} | changes))
     assert status == 2
     assert said in line
     assert not Path("run").exists()
