@@ -10,6 +10,7 @@ from typing import TypeVar, cast
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from safetensors import SafetensorError
 from transformers import CLIPTextModel, CLIPTokenizer
@@ -36,8 +37,7 @@ class StableDiffusionParts:
 
 def open_parts(base: str, device: torch.device) -> StableDiffusionParts:
     """Open a folder or a hub id; `PolicyError` says which part is missing or unreadable."""
-    if Path(base).exists() or not _could_be_hub_id(base):
-        _check_folder(Path(base))
+    _refuse_other_pipelines(base)
     fp32 = torch.float32
     with _no_progress_bars():
         unet = _open(
@@ -81,23 +81,40 @@ def _could_be_hub_id(base: str) -> bool:
     return base.count("/") == 1 and not base.startswith(("/", ".", "~"))
 
 
-def _check_folder(folder: Path) -> None:
+def _refuse_other_pipelines(base: str) -> None:
+    """Another pipeline's parts can open as well, and fail only where they are used."""
+    if Path(base).exists() or not _could_be_hub_id(base):
+        pipeline = _pipeline_of_folder(Path(base))
+    else:
+        with _explained(base, "model_index.json"):
+            index = cast(dict[str, object], DiffusionPipeline.load_config(base))
+        pipeline = index.get("_class_name")
+    if pipeline != _PIPELINE:
+        raise PolicyError(f"{base} is a {pipeline}; supported is {_PIPELINE} (1.x and 2.x)")
+
+
+def _pipeline_of_folder(folder: Path) -> object:
     index = folder / "model_index.json"
     if not folder.is_dir():
         raise PolicyError(f"{folder}: no such folder; expected a Stable Diffusion model")
     if not index.is_file():
         raise PolicyError(f"{folder}: no model_index.json; expected a model in diffusers' format")
     try:
-        pipeline = json.loads(index.read_text(encoding="utf-8")).get("_class_name")
+        return json.loads(index.read_text(encoding="utf-8")).get("_class_name")
     except (ValueError, AttributeError):
         raise PolicyError(f"{index}: not readable as JSON; copy the model again") from None
-    if pipeline != _PIPELINE:
-        raise PolicyError(f"{folder} is a {pipeline}; supported is {_PIPELINE} (1.x and 2.x)")
 
 
 def _open(opener: Callable[..., PartT], base: str, part: str, **options: object) -> PartT:
-    try:
+    with _explained(base, part):
         return opener(base, subfolder=part, **options)
+
+
+@contextmanager
+def _explained(base: str, part: str) -> Iterator[None]:
+    """Say which part of which model could not be opened, and why."""
+    try:
+        yield
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise PolicyError(f"{base}: cannot open its {part}: {reason}") from error

@@ -1,6 +1,7 @@
 import json
 import logging
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -231,6 +232,31 @@ def test_a_folder_that_is_no_model_is_named(base, tmp_path, message):
         StableDiffusionPolicy.open(str(folder))
     assert str(folder) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def hub_copy(base, cache, name):
+    """Lay a model into an empty cache of the hub, as a download does; return its folder."""
+    commit = "0" * 40
+    model = cache / f"models--{name.replace('/', '--')}"
+    (model / "refs").mkdir(parents=True)
+    (model / "refs" / "main").write_text(commit)
+    return Path(shutil.copytree(base, model / "snapshots" / commit))
+
+
+@pytest.mark.filterwarnings("ignore:The `local_dir_use_symlinks`:UserWarning")  # diffusers' own
+def test_another_pipeline_of_the_hub_is_named(base, tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    index = hub_copy(base, tmp_path, "me/model") / "model_index.json"
+    assert StableDiffusionPolicy.open("me/model").latent_shape == (4, 8, 8)
+    index.write_text('{"_class_name": "StableDiffusionInpaintPipeline"}')
+    with pytest.raises(
+        PolicyError, match="me/model is a StableDiffusionInpaintPipeline; supported"
+    ):
+        StableDiffusionPolicy.open("me/model")
+    index.unlink()
+    with pytest.raises(PolicyError, match="me/model: cannot open its model_index"):
+        StableDiffusionPolicy.open("me/model")
 
 
 def test_an_adapter_that_does_not_fit_is_refused(base, v_base, policy, tmp_path):
