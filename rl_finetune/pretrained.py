@@ -22,6 +22,9 @@ PartT = TypeVar("PartT")
 
 _PIPELINE = "StableDiffusionPipeline"
 _NUM_BYTES = 256
+_SIZE = 64
+_MISTAKEN_ABOUT_SIZE = tuple(f"0.{minor}." for minor in range(9))
+"""Versions of diffusers, before 0.9, whose configs can say a smaller size."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +50,7 @@ def open_parts(base: str, device: torch.device) -> StableDiffusionParts:
             torch_dtype=fp32,
             use_safetensors=None,
         )
+        _correct_size(unet)
         vae = _open(AutoencoderKL.from_pretrained, base, "vae", torch_dtype=fp32)
         text_encoder = _open(CLIPTextModel.from_pretrained, base, "text_encoder", dtype=fp32)
         tokenizer = _open(_load_tokenizer, base, "tokenizer")
@@ -59,9 +63,20 @@ def open_parts(base: str, device: torch.device) -> StableDiffusionParts:
         vae=vae,
         text_encoder=text_encoder,
         tokenizer=tokenizer,
-        # StableDiffusionPipeline makes the same two corrections to old configs.
+        # StableDiffusionPipeline makes the same two corrections to old schedulers' configs.
         scheduler_config={**scheduler, "steps_offset": 1, "clip_sample": False},
     )
+
+
+def _correct_size(unet: UNet2DConditionModel) -> None:
+    """Give the UNet of an old Stable Diffusion 1.x the size it was trained on, in latents.
+
+    Their configs have another, and StableDiffusionPipeline makes the same correction.
+    """
+    made_by = unet.config.get("_diffusers_version", "")
+    size = unet.config["sample_size"]
+    if made_by.startswith(_MISTAKEN_ABOUT_SIZE) and isinstance(size, int) and size < _SIZE:
+        unet.register_to_config(sample_size=_SIZE)
 
 
 def _load_tokenizer(base: str, subfolder: str) -> CLIPTokenizer:

@@ -56,6 +56,19 @@ def test_images_of_a_v_prediction_model_of_another_size_too(v_base):
     assert our_images(policy, eta=1.0).isfinite().all()  # DDIMScheduler rounds to NaN here
 
 
+@pytest.mark.parametrize(
+    ("version", "size"), [("0.6.0", 64), ("0.8.1", 64), ("0.9.0.dev0", 8), ("0.10.2", 8)]
+)
+@pytest.mark.filterwarnings("ignore:The configuration file of the unet:FutureWarning")
+def test_the_size_of_an_old_model_is_plain_diffusers(base, tmp_path, version, size):
+    folder = tmp_path / "old"
+    shutil.copytree(base, folder)
+    config = folder / "unet" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"_diffusers_version": version}))
+    assert StableDiffusionPipeline.from_pretrained(folder).unet.config.sample_size == size
+    assert StableDiffusionPolicy.open(str(folder)).latent_shape == (4, size, size)
+
+
 def test_plain_diffusers_opens_our_adapter_and_so_do_we(base, policy, tmp_path, disturb):
     disturb(policy)
     policy.save_adapter(tmp_path)
