@@ -19,6 +19,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from data.errors import PolicyError
 from data.files import write_atomically
@@ -116,7 +117,7 @@ def _pack(state: TrainingState, iteration: int) -> dict[str, Any]:
         "base": state.policy.fingerprint(),
         "adapter": {name: p.detach().cpu() for name, p in parameters.items()},
         "parts": {name: part.state_dict() for name, part in state.parts.items()},
-        "random": state.processes.gather_objects(_random_state()),
+        "random": state.processes.gather_objects(_random_state(state.processes.device)),
     }
 
 
@@ -135,7 +136,7 @@ def _unpack(packed: dict[str, Any], state: TrainingState) -> None:
         part.load_state_dict(packed["parts"][name])
     processes, saved_random = state.processes, packed["random"]
     if len(saved_random) == processes.count:
-        _set_random_state(saved_random[processes.index])
+        _set_random_state(saved_random[processes.index], processes.device)
     else:
         logger.warning(
             "the checkpoint was written by %d processes, not %d: a reward that draws at "
@@ -145,21 +146,30 @@ def _unpack(packed: dict[str, Any], state: TrainingState) -> None:
         )
 
 
-def _random_state() -> dict[str, Any]:
+def _random_state(device: torch.device) -> dict[str, Any]:
     # The global generators, because a user's reward may draw from them.
     name, keys, *rest = np.random.get_state()  # noqa: NPY002
     return {
         "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "cuda": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
         "numpy": (name, torch.from_numpy(np.asarray(keys).astype(np.int64)), *rest),
         "python": random.getstate(),
     }
 
 
-def _set_random_state(saved: dict[str, Any]) -> None:
+def _set_random_state(saved: dict[str, Any], device: torch.device) -> None:
     name, keys, *rest = saved["numpy"]
     torch.set_rng_state(saved["torch"])
-    if torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(saved["cuda"])
+    of_device = _of_device(saved["cuda"], device)
+    if of_device is not None and device.type == "cuda":
+        torch.cuda.set_rng_state(of_device, device)
     np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))  # noqa: NPY002
     random.setstate(saved["python"])
+
+
+def _of_device(saved: Tensor | list[Tensor] | None, device: torch.device) -> Tensor | None:
+    """Return the state of this process's GPU; older checkpoints list those of all that it saw."""
+    if not isinstance(saved, list):
+        return saved
+    index = device.index or 0
+    return saved[index] if index < len(saved) else None

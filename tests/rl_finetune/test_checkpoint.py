@@ -56,6 +56,35 @@ def test_everything_comes_back(base, state, disturb, tmp_path):
     assert all(torch.equal(a, b) for a, b in zip(moments, expected, strict=True))
 
 
+@pytest.mark.parametrize(
+    ("saved", "expected"),
+    [
+        (None, 7),  # as it is written now: this process's GPU alone
+        ([0, 1], 1),  # as it used to be: all GPUs that the process saw
+        ([0, 1, 2], 1),
+        ([0], None),
+        ([], None),
+    ],
+)
+def test_only_this_process_gpu_has_its_state_put_back(
+    state, tmp_path, monkeypatch, saved, expected
+):
+    device, put_back = torch.device("cuda", 1), []
+    monkeypatch.setattr(Processes, "device", device)
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda _: torch.tensor([7]))
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda *given: put_back.append(given))
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(state, 1)
+    path = tmp_path / "000001" / "state.pt"
+    if saved is not None:
+        packed = torch.load(path)
+        packed["random"][0]["cuda"] = [torch.tensor([number]) for number in saved]
+        torch.save(packed, path)
+    checkpoints.load_newest(state)
+    found = [(tensor.item(), where) for tensor, where in put_back]
+    assert found == ([] if expected is None else [(expected, device)])
+
+
 def test_the_newest_two_are_kept_and_half_written_ones_ignored(state, tmp_path):
     checkpoints = Checkpoints(tmp_path)
     assert checkpoints.newest() is None
