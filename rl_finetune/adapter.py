@@ -14,8 +14,10 @@ from diffusers.utils.state_dict_utils import convert_state_dict_to_diffusers
 from peft.tuners.lora import LoraLayer
 from peft.utils import get_peft_model_state_dict
 from safetensors import SafetensorError
+from safetensors.torch import save
 
 from data.errors import PolicyError
+from data.files import write_atomically
 
 ADAPTER_FILE = "pytorch_lora_weights.safetensors"
 _NAME = "default"
@@ -80,11 +82,20 @@ def adapter_parameters(unet: UNet2DConditionModel) -> dict[str, torch.nn.Paramet
 
 
 def save_adapter(unet: UNet2DConditionModel, folder: Path) -> None:
-    """Write the adapter where `pipe.load_lora_weights(folder)` of plain diffusers opens it."""
+    """Write the adapter where `pipe.load_lora_weights(folder)` of plain diffusers opens it.
+
+    Raises `OSError` where it cannot be written; what was there before is kept.
+    """
     weights = get_peft_model_state_dict(unet, adapter_name=_NAME)
     layers = {name: w.detach().cpu().float() for name, w in weights.items()}
     StableDiffusionPipeline.save_lora_weights(
         folder,
         unet_lora_layers=convert_state_dict_to_diffusers(layers),
         weight_name=ADAPTER_FILE,
+        save_function=_write,
     )
+
+
+def _write(weights: dict[str, torch.Tensor], path: str) -> None:
+    """Write what diffusers itself would write, whole and forced to disk, or raise `OSError`."""
+    write_atomically(Path(path), save(weights, metadata={"format": "pt"}))

@@ -89,8 +89,18 @@ class TrainedUNet:
         yield self.frozen
 
     def save(self, folder: Path) -> None:
-        """Write the UNet where `UNet2DConditionModel.from_pretrained(folder)` opens it."""
-        self.unet.save_pretrained(folder)
+        """Write the UNet where `UNet2DConditionModel.from_pretrained(folder)` opens it.
+
+        Raises `PolicyError` where the weights cannot be written.
+        """
+        try:
+            self.unet.save_pretrained(folder)
+        except SafetensorError as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise PolicyError(
+                f"{folder}: cannot write the UNet ({reason}); make room there and run the same "
+                "command again"
+            ) from error
 
 
 def fresh(base: UNet2DConditionModel, train: Train, *, rank: int, seed: int) -> Trained:

@@ -1,13 +1,16 @@
 """What is trained of a UNet: an adapter, or all of its weights beside the base's."""
 
 import dataclasses
+import resource
 from pathlib import Path
 
 import pytest
 import torch
 from diffusers import StableDiffusionPipeline, UNet2DConditionModel
+from safetensors.torch import load_file
 
 from data.errors import PolicyError
+from rl_finetune.adapter import ADAPTER_FILE
 from rl_finetune.config import GalleryConfig, SamplingConfig, TuneConfig
 from rl_finetune.stable_diffusion import StableDiffusionPolicy
 from rl_finetune.train import tune
@@ -79,6 +82,37 @@ def test_plain_diffusers_opens_our_unet_and_so_do_we(base, whole, tmp_path):
     again.save_adapter(tmp_path / "again")
     first, second = (tmp_path / name / UNET_FILE for name in ("unet", "again"))
     assert first.read_bytes() == second.read_bytes()
+
+
+@pytest.fixture
+def little_room():
+    """Let no file of this process grow beyond 4 kB, as a full disk would."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_disk_without_room_is_no_traceback(trained, tmp_path, little_room):
+    with pytest.raises((OSError, PolicyError)) as caught:
+        trained.save_adapter(tmp_path)
+    line = str(caught.value)
+    assert str(tmp_path) in line
+    assert "File too large" in line
+    assert "\n" not in line
+    assert not list(tmp_path.glob(f"*{ADAPTER_FILE}*"))
+
+
+def test_the_adapters_file_is_the_one_that_diffusers_writes(policy, disturb, tmp_path):
+    disturb(policy)
+    policy.save_adapter(tmp_path)
+    written = tmp_path / ADAPTER_FILE
+    weights = {name.removeprefix("unet."): tensor for name, tensor in load_file(written).items()}
+    StableDiffusionPipeline.save_lora_weights(
+        tmp_path / "theirs", unet_lora_layers=weights, weight_name=ADAPTER_FILE
+    )
+    assert written.read_bytes() == (tmp_path / "theirs" / ADAPTER_FILE).read_bytes()
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_a_folder_of_the_other_kind_or_base_is_refused(base, v_base, policy, whole, tmp_path):
