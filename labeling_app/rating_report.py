@@ -12,7 +12,7 @@ import numpy as np
 
 from data.rating_statistics.agreement import Agreement, agreement
 from data.rating_statistics.estimates import Estimate
-from data.rating_statistics.outcomes import of_aspect, outcome_table
+from data.rating_statistics.outcomes import of_aspect, outcome_list
 from data.rating_statistics.rater_quality import RaterQuality, Repeat, rater_quality
 from data.rating_statistics.side_bias import SideBias, side_bias
 from data.rating_statistics.verdict import Verdict, verdict
@@ -85,7 +85,7 @@ def report_on(store: Store, round: int | None = None) -> RatingReport:  # noqa: 
         num_seats=seats.num,
         num_by_choice=dict(Counter(comparison.choice.value for comparison in rated)),
         by_hour=dict(Counter((_hour(each), names[each.rater_id]) for each in rated)),
-        agreement=agreement(outcome_table(rated, of_round), np.random.default_rng(_BOOTSTRAP_SEED)),
+        agreement=agreement(outcome_list(rated, of_round), np.random.default_rng(_BOOTSTRAP_SEED)),
         side=side_bias(rated),
         raters=[
             RaterLine(name=names[each.rater_id], quality=each, verdict=verdict(each))

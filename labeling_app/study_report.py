@@ -16,8 +16,8 @@ from data.rating_statistics.estimates import Estimate
 from data.rating_statistics.outcomes import (
     Outcome,
     of_aspect,
+    outcome_list,
     outcome_of,
-    outcome_table,
 )
 from data.rating_statistics.win_rates import WinRates, win_rates
 from data.records import Aspect, Choice, Comparison, Pair, Prompt, RaterKind
@@ -139,7 +139,7 @@ def _result(
     of_family = {f: [a for a in answers if prompt_of[a.pair_id].family == f] for f in families}
     of_prompt = {p.text: [a for a in answers if prompt_of[a.pair_id] == p] for p in asked}
     fitted = _fit(study, answers, pairs)
-    table = outcome_table(answers, pairs)
+    table = outcome_list(answers, pairs)
     return AspectResult(
         aspect=aspect,
         whole=_part(study, "all", fitted, tally(answers, pairs)),

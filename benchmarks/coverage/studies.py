@@ -14,7 +14,7 @@ from benchmarks.coverage.pigeonhole import pigeonhole_interval
 from data.rating_statistics.agreement import agreement
 from data.rating_statistics.ceiling import human_ceiling
 from data.rating_statistics.estimates import wilson_interval
-from data.rating_statistics.outcomes import Outcome, outcome_table
+from data.rating_statistics.outcomes import Outcome, outcome_list
 from data.rating_statistics.side_bias import side_bias
 from data.rating_statistics.win_rates import win_rates
 from data.records import Choice
@@ -80,7 +80,7 @@ def contest_study(contest: Contest) -> Study:
 
 def first_wins(drawn: Drawn) -> Float[np.ndarray, "raters prompts"]:
     """Return what each answer is worth to the first policy: 1, 0, one half, or nan for none."""
-    answers = outcome_table(drawn.comparisons, drawn.pairs)
+    answers = outcome_list(drawn.comparisons, drawn.pairs)
     worth = np.full(max(Outcome) + 2, np.nan)
     worth[[Outcome.PREFERS_A, Outcome.PREFERS_B, Outcome.TIE]] = 1.0, 0.0, 0.5
     table = np.full((len(answers.rater_ids), len(answers.pair_ids)), np.nan)

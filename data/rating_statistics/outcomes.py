@@ -99,7 +99,7 @@ class OutcomeTable:
         return OutcomeList(said, rows, columns, self.pair_ids, self.prompt_ids, self.rater_ids)
 
 
-def outcome_table(comparisons: Sequence[Comparison], pairs: Mapping[str, Pair]) -> OutcomeList:
+def outcome_list(comparisons: Sequence[Comparison], pairs: Mapping[str, Pair]) -> OutcomeList:
     """List current comparisons of one aspect by pair and rater; `pairs` by their id.
 
     Two answers of one rater on one pair are a `ValueError`, an unknown pair a `KeyError`.

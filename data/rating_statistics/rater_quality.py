@@ -7,7 +7,7 @@ import numpy as np
 
 from data.rating_statistics.ceiling import other_choices
 from data.rating_statistics.estimates import Estimate, share_of
-from data.rating_statistics.outcomes import Outcome, outcome_of, outcome_table
+from data.rating_statistics.outcomes import Outcome, outcome_list, outcome_of
 from data.rating_statistics.side_bias import SIDES
 from data.records import Choice, Comparison, Pair
 
@@ -105,7 +105,7 @@ def _describe(
 def _agreements(
     comparisons: Sequence[Comparison], pairs: Mapping[str, Pair]
 ) -> dict[str, Estimate | None]:
-    answers = outcome_table(comparisons, pairs)
+    answers = outcome_list(comparisons, pairs)
     agree, others = other_choices(answers.outcomes, answers.pairs)
     shared, num = others > 0, len(answers.rater_ids)
     raters = answers.raters[shared]

@@ -6,8 +6,8 @@ from data.rating_statistics.outcomes import (
     MISSING,
     Outcome,
     of_aspect,
+    outcome_list,
     outcome_of,
-    outcome_table,
 )
 from data.records import Aspect
 
@@ -41,7 +41,7 @@ def test_an_undo_and_a_foreign_comparison_are_refused(new_pair, new_comparison):
 def test_what_was_said_is_listed_answer_by_answer(new_pair, new_comparison):
     pairs = {name: new_pair(name, prompt="one") for name in "pq"}
     said = [("ada", "p", "a"), ("bob", "p", "skip"), ("bob", "q", "tie")]
-    table = outcome_table([new_comparison(r, pairs[p], c) for r, p, c in said], pairs)
+    table = outcome_list([new_comparison(r, pairs[p], c) for r, p, c in said], pairs)
     assert table.outcomes.tolist() == [Outcome.PREFERS_A, MISSING, Outcome.TIE]
     assert (table.pairs.tolist(), table.raters.tolist()) == ([0, 0, 1], [0, 1, 1])
     assert table.prompts.tolist() == [0, 0]
@@ -52,7 +52,7 @@ def test_two_answers_to_one_question_are_refused(new_pair, new_comparison):
     pairs = {"p": new_pair("p")}
     twice = [new_comparison("ada", pairs["p"], choice) for choice in "ab"]
     with pytest.raises(ValueError, match="one comparison a rater, pair and aspect"):
-        outcome_table(twice, pairs)
+        outcome_list(twice, pairs)
 
 
 def test_aspects_are_told_apart(new_pair, new_comparison):
