@@ -17,7 +17,7 @@ from data.rating_statistics.estimates import quantile
 from feedback_loop.measurements import MeasuredImage
 from reward_training.inputs.split import FEW_PROMPTS
 from reward_training.trust.evaluate import Estimate, clustered_estimate
-from reward_training.trust.intervals import careful_estimate
+from reward_training.trust.intervals import GAIN_OF_SHARE, SHARE, careful_estimate
 
 _BOOTSTRAP_SEED = 0
 """Fixed: the same measurements give the same intervals."""
@@ -25,15 +25,12 @@ _BOOTSTRAP_SEED = 0
 Value = Callable[[MeasuredImage], float | bool | None]
 """What is averaged over images; one that is true or false makes a share."""
 
-_SHARE, _GAIN_OF_SHARE = (0, 1), (-1, 1)
-"""The least and the most that they can be."""
-
 
 def estimate(images: Iterable[MeasuredImage], value: Value) -> Estimate | None:
     """Return the mean of a value with its interval; None where no image has the value."""
     known = [(image.prompt_id, v) for image in images if (v := value(image)) is not None]
     is_share = all(isinstance(v, bool) for _, v in known)
-    return _clustered(known, _SHARE if is_share else None)
+    return _clustered(known, SHARE if is_share else None)
 
 
 def gain(
@@ -50,7 +47,7 @@ def gain(
     is_share = all(isinstance(v, bool | None) for _, *values in known for v in values)
     if differences and all(old.image_id == new.image_id for old, new in both):
         return Estimate(0.0, None, None)
-    return _clustered(differences, _GAIN_OF_SHARE if is_share else None)
+    return _clustered(differences, GAIN_OF_SHARE if is_share else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +75,9 @@ def order_accuracy(images: Sequence[MeasuredImage]) -> OrderAccuracy | None:
         rows += [
             (prompt_id, _hit(a.reward, b.reward), _hit(a.clip, b.clip)) for a in good for b in bad
         ]
-    reward = _clustered([(prompt, hit) for prompt, hit, _ in rows], _SHARE)
-    clip = _clustered([(prompt, hit) for prompt, _, hit in rows], _SHARE)
-    ahead = _clustered([(p, hit - of_clip) for p, hit, of_clip in rows], _GAIN_OF_SHARE)
+    reward = _clustered([(prompt, hit) for prompt, hit, _ in rows], SHARE)
+    clip = _clustered([(prompt, hit) for prompt, _, hit in rows], SHARE)
+    ahead = _clustered([(p, hit - of_clip) for p, hit, of_clip in rows], GAIN_OF_SHARE)
     if reward is None or clip is None or ahead is None:
         return None
     return OrderAccuracy(len(rows), reward, clip, ahead)
@@ -95,7 +92,7 @@ def _hit(better: float | None, worse: float | None) -> float:
 def _clustered(
     rows: Sequence[tuple[str, float]], bounds: tuple[int, int] | None
 ) -> Estimate | None:
-    """Return the mean of values by prompt; what has bounds is the share of the way between them."""
+    """Return the mean of values by prompt; what has bounds is a share or a gain in one."""
     if not rows:
         return None
     values = np.array([value for _, value in rows], dtype=np.float64)
@@ -104,10 +101,7 @@ def _clustered(
     generator = np.random.default_rng(_BOOTSTRAP_SEED)
     if bounds is None:
         return _mean(values, prompt, generator)
-    low, width = bounds[0], bounds[1] - bounds[0]
-    share = careful_estimate((values - low) / width, prompt, generator)
-    ends = [None if end is None else low + width * end for end in (share.low, share.high)]
-    return Estimate(float(values.mean()), *ends)
+    return careful_estimate(values, prompt, generator, bounds)
 
 
 def _mean(

@@ -25,7 +25,8 @@ from reward_training.inputs.dataset import Comparisons
 from reward_training.inputs.outcomes import TIE
 from reward_training.inputs.split import make_folds
 from reward_training.preparing import comparisons_of, prepare_fitting
-from reward_training.trust.evaluate import clustered_estimate, hits
+from reward_training.trust.evaluate import hits
+from reward_training.trust.intervals import careful_estimate
 from reward_training.trust.metrics import count_comparisons, measured_rows
 from reward_training.trust.plots import learning_curve_png
 
@@ -138,7 +139,7 @@ def _point(
     prompt: Int[np.ndarray, " pairs"],
     generator: np.random.Generator,
 ) -> dict[str, Any]:
-    accuracy = clustered_estimate(right, prompt, generator)
+    accuracy = careful_estimate(right, prompt, generator)
     return {
         "comparisons": part.size,
         "held_out_accuracy": accuracy.value,

@@ -17,11 +17,11 @@ from reward_training.trust.evaluate import (
     Estimate,
     Margins,
     Outcomes,
-    clustered_estimate,
     hits,
     tie_aware_hits,
     tie_threshold,
 )
+from reward_training.trust.intervals import GAIN_OF_SHARE, SHARE, careful_estimate
 
 
 def count_comparisons(comparisons: Comparisons) -> dict[str, Any]:
@@ -94,8 +94,10 @@ def measure(
         control_margins, outcome, tie_threshold(control_margins, outcome)
     )
 
-    def estimate(name: str, values: Margins, of: Outcomes) -> dict[str, Any]:
-        return _named(name, clustered_estimate(values, of, generator))
+    def estimate(
+        name: str, values: Margins, of: Outcomes, bounds: tuple[int, int] = SHARE
+    ) -> dict[str, Any]:
+        return _named(name, careful_estimate(values, of, generator, bounds))
 
     return {
         "held_out_pairs": int(decided.sum()),
@@ -103,7 +105,7 @@ def measure(
         "held_out_prompts": len(np.unique(prompt)),
         **estimate("held_out_accuracy", right, prompt[decided]),
         **estimate("control_accuracy", control_right, prompt[decided]),
-        **estimate("accuracy_gain", right - control_right, prompt[decided]),
+        **estimate("accuracy_gain", right - control_right, prompt[decided], GAIN_OF_SHARE),
         **estimate("held_out_tie_aware_accuracy", tie_aware, prompt),
         **estimate("control_tie_aware_accuracy", control_tie_aware, prompt),
         "ceiling": ceilings(choices, right, generator),
