@@ -87,15 +87,15 @@ def _comparison(row: dict[str, Any], pairs: dict[str, Pair], file: Path) -> Comp
             "expected comparisons of its own pairs"
         )
     left_is_a = _one_of(("a", "b"), row, "shown_left", file) == "a"
-    sides = {"a": Choice.LEFT, "b": Choice.RIGHT}
+    choices = {choice.value: choice for choice in (Choice.TIE, Choice.BOTH_BAD, Choice.SKIP)}
+    choices |= {"a": Choice.LEFT, "b": Choice.RIGHT}
     if not left_is_a:
-        sides = {"a": Choice.RIGHT, "b": Choice.LEFT}
+        choices |= {"a": Choice.RIGHT, "b": Choice.LEFT}
     try:
-        choice = sides.get(str(row["choice"])) or Choice(row["choice"])
         made = Comparison.new(
             pair_id=pair.pair_id,
             rater_id=str(row["rater_id"]),
-            choice=choice,
+            choice=choices[_one_of(list(choices), row, "choice", file)],
             shown_left=pair.image_a if left_is_a else pair.image_b,
             aspect=Aspect(row["aspect"]),
             milliseconds=int(row["milliseconds"]),

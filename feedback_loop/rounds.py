@@ -16,6 +16,7 @@ from feedback_loop.hints import hint
 from feedback_loop.loop import Loop
 from feedback_loop.stages import STAGES, Position, Stage, position
 from feedback_loop.terminal import say
+from rl_finetune.rounding import refuse_to_follow_rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ def run_round(loop: Loop, raters: Raters) -> Waiting | None:
 
     Returns `Waiting` where it had to stop for people, and None when the round is finished.
     """
+    refuse_to_follow_rounding(loop.config.tune)  # before people's time is spent
     number = position(loop.store.round_events()).round
     while (at := position(loop.store.round_events())).round == number:
         if waiting := run_stage(loop, at, raters):

@@ -138,6 +138,7 @@ OWN = (
     [
         ("c1,{},a,a,r,ada,human,overall,9,2026-01-02", "column 'rater_kind': expected one of pers"),
         ("c1,{},a,left,r,ada,person,overall,9,2026-01-02", "'shown_left': expected one of a, b, g"),
+        ("c1,{},undo,a,r,ada,person,overall,9,2026-01-02", "column 'choice': expected one of tie"),
         ("c1,{},a,a,r,ada,person,overall,9,yesterday", "comparison c1: Invalid isoformat string"),
     ],
 )

@@ -9,7 +9,7 @@ import torch
 
 import reward_training
 from data.config_file import load_yaml
-from data.errors import StoreError, UnknownRecord
+from data.errors import ConfigError, StoreError, UnknownRecord
 from data.records import Aspect, ChosenBy, Policy, RaterKind, RewardModel, Run
 from data.snapshot import take_snapshot
 from feedback_loop.__main__ import dispatch
@@ -98,6 +98,14 @@ def test_waiting_is_noted_once_and_costs_nothing(loop):
         assert run_round(loop, "people") == Waiting(0, 20)
     statuses = [event.status for event in loop.store.round_events(1) if event.stage == "compare"]
     assert statuses == ["started", "waiting"]
+
+
+def test_what_bf16_is_too_coarse_for_is_said_before_a_round_begins(loop):
+    told = replace(loop.config.tune, precision="bf16")
+    told = replace(told, optimiser=replace(told.optimiser, num_updates=2))
+    with pytest.raises(ConfigError, match=r"num_updates is 2.*precision fp32"):
+        run_round(replace(loop, config=replace(loop.config, tune=told)), "people")
+    assert loop.store.round_events() == []
 
 
 def test_the_fit_command_goes_on_with_what_there_is(loop, compare, capsys):
