@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 
+from data.duckdb_log import log_of
 from data.duckdb_opening import SETTINGS, connect, opened, plainly
 from data.duckdb_schema import back_up, migrate, schema_version
 from data.engine import Connection
@@ -107,6 +108,7 @@ class DuckDBFile:
             with contextlib.closing(connect(waiting, read_only=False)) as connection:
                 connection.execute("CHECKPOINT")  # so that closing leaves no log beside it
                 back_up(connection, changed)
+            log_of(self.path).unlink(missing_ok=True)  # if any, one that DuckDB took for none
             with duckdb.connect(changed, config=SETTINGS) as connection:
                 connection.begin()
                 yield connection
