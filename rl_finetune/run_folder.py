@@ -5,7 +5,9 @@ import importlib.metadata
 import json
 import platform
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -18,7 +20,9 @@ from rl_finetune.metrics import DpokMetrics, MetricsFile, SupervisedMetrics
 from rl_finetune.policy import DiffusionPolicy
 
 _PACKAGES = ("tastemaker", "torch", "diffusers", "transformers", "peft", "accelerate", "numpy")
-_MAY_CHANGE = ("iterations", "checkpoint_every", "gallery", "trackers")
+_MAY_CHANGE = frozenset({"iterations", "checkpoint_every", "gallery", "trackers"})
+_MEMORY = frozenset({"sampling.batch_size", "optimiser.batch_size", "gradient_checkpointing"})
+"""What decides how much memory a run takes; its results, up to rounding, do not depend on it."""
 
 
 class RunFolder:
@@ -45,7 +49,7 @@ class RunFolder:
         """Make sure that a run with its config may start or go on here; nothing is written.
 
         Raises `ConfigError` for a folder in use, and for a resumed run whose config has changed in
-        more than its length and what it writes.
+        more than its length, what it writes and the memory that it takes.
         """
         if self.config_path.exists():
             if not resume:
@@ -81,10 +85,19 @@ class RunFolder:
 
 
 def _refuse_changes(saved: TuneConfig, given: TuneConfig, path: Path) -> None:
-    before, after = dataclasses.asdict(saved), dataclasses.asdict(given)
-    for section, value in before.items():
-        if section not in _MAY_CHANGE and after[section] != value:
+    for name, before, after in _changes(saved, given):
+        if name.partition(".")[0] not in _MAY_CHANGE and name not in _MEMORY:
             raise ConfigError(
-                f"{path} was started with {section} {value}, not {after[section]}: resume it as it "
-                "was, or choose another --out"
+                f"{path} was started with {name} {before}, not {after}: resume it as it was, or "
+                "choose another --out"
             )
+
+
+def _changes(before: Any, after: Any, above: str = "") -> Iterator[tuple[str, Any, Any]]:  # noqa: ANN401
+    """Yield each field that differs, as section.field, with its two values."""
+    for field in dataclasses.fields(before):
+        old, new = getattr(before, field.name), getattr(after, field.name)
+        if dataclasses.is_dataclass(old):
+            yield from _changes(old, new, f"{above}{field.name}.")
+        elif old != new:
+            yield f"{above}{field.name}", old, new

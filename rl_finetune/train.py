@@ -44,7 +44,7 @@ class TuneResult:
 
 @shortage_explained(
     "choose a smaller sampling.batch_size or optimiser.batch_size, or gradient_checkpointing true, "
-    "and another --out"
+    "and go on with --resume; a round goes on by itself"
 )
 def tune(
     config: TuneConfig, *, out: Path, resume: bool = False, progress: bool = True

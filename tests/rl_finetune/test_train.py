@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from data.config_file import load_yaml
 from data.errors import ConfigError, PolicyError, PromptError, RewardError
 from rl_finetune.adapter import ADAPTER_FILE
 from rl_finetune.config import (
@@ -116,6 +117,22 @@ def test_resuming_gives_the_uninterrupted_run_bit_for_bit(config, change):
     assert without_seconds(resumed.iterations) == without_seconds(whole.iterations)
     again = run(config, "stopped", resume=True)
     assert again == resumed
+
+
+def test_a_run_goes_on_with_less_memory(config):
+    whole = run(config, "whole")
+    run(dataclasses.replace(config, iterations=2), "short")
+    frugal = dataclasses.replace(
+        config,
+        gradient_checkpointing=True,
+        sampling=dataclasses.replace(config.sampling, batch_size=2),
+        optimiser=dataclasses.replace(config.optimiser, batch_size=3),
+    )
+    resumed = run(frugal, "short", resume=True)
+    assert load_yaml(TuneConfig, Path("short/config.yaml")) == frugal
+    before, after = (load_file(each.adapter / ADAPTER_FILE) for each in (whole, resumed))
+    for name, weights in before.items():
+        torch.testing.assert_close(after[name], weights, rtol=1e-3, atol=1e-5)
 
 
 def test_iterations_after_the_checkpoint_are_not_doubled(config):
@@ -251,6 +268,9 @@ def test_a_folder_in_use_is_not_overwritten(config):
         run(config, "run")
     with pytest.raises(ConfigError, match="was started with seed 0, not 1"):
         run(dataclasses.replace(config, seed=1), "run", resume=True)
+    other = dataclasses.replace(config.sampling, eta=0.5)
+    with pytest.raises(ConfigError, match=r"was started with sampling\.eta 1\.0, not 0\.5"):
+        run(dataclasses.replace(config, sampling=other), "run", resume=True)
     Path("other").mkdir()
     Path("other/file").write_text("mine")
     with pytest.raises(ConfigError, match="in use and holds no run"):
