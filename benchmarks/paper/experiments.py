@@ -27,6 +27,9 @@ FOUR = {
 }
 """The paper's prompts in the world's wording."""
 
+RARE = ("an orange apple", "four cars", "two apples", "a frog and an apple")
+"""What the base meets most seldom of all that the world's grammar has."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Experiment:
@@ -35,8 +38,8 @@ class Experiment:
     name: str
     about: str
     iterations: int = SHORT
-    prompts: str = "emoji-paper"
-    """Name of a shipped set, or the one prompt that is tuned on."""
+    prompts: str | tuple[str, ...] = "emoji-paper"
+    """Name of a shipped set, or the prompts that are tuned on."""
     num_prompts: int = 4
     """Prompts of an iteration."""
     num_images_per_prompt: int = 4
@@ -61,23 +64,18 @@ def _supervised(objective: str, about: str, **changes: Any) -> Experiment:  # no
     )
 
 
+_DPOK = Experiment(name="dpok", about="DPOK as it is by default, one model for four prompts")
 _SUPERVISED = _supervised("supervised", "reward-weighted loss on images drawn once from the base")
+_SUPERVISED_KL_D = _supervised("supervised-kl-d", "the same, weights max(r + 0.25, 0)", gamma=0.25)
 
 
 EXPERIMENTS = (
-    Experiment(name="dpok", about="DPOK as it is by default, one model for four prompts"),
+    _DPOK,
     _SUPERVISED,
-    _supervised("supervised-kl-d", "the same, weights max(r + 0.25, 0)", gamma=0.25),
+    _SUPERVISED_KL_D,
     _supervised("supervised-kl-o", "the same, with 0.05 |e - e_base|^2 as a penalty", gamma=0.05),
     Experiment(name="dpok-no-kl", about="no KL: DDPO", changes={"dpok": {"kl_weight": 0.0}}),
     Experiment(name="dpok-long", about="DPOK with 4,992 images", iterations=LONG),
-    replace(
-        _SUPERVISED,
-        name="supervised-long",
-        about="the same loss on 4,992 images, with as many more updates",
-        iterations=35,
-        changes=_SUPERVISED.changes | {"supervised": {"num_draws": LONG_DRAWS, "num_updates": 60}},
-    ),
     Experiment(
         name="parity",
         about="the released code's quirks",
@@ -143,7 +141,7 @@ EXPERIMENTS = (
         Experiment(
             name=f"single-{family}",
             about=f"{text!r} alone",
-            prompts=text,
+            prompts=(text,),
             num_prompts=1,
             num_images_per_prompt=16,
         )
@@ -155,6 +153,10 @@ EXPERIMENTS = (
         prompts="emoji-many",
         iterations=LONG,
         num_measured=8,
+    ),
+    *(
+        replace(each, name=f"rare-{each.name}", about=f"{each.about}; rare prompts", prompts=RARE)
+        for each in (_DPOK, _SUPERVISED, _SUPERVISED_KL_D)
     ),
 )
 
@@ -192,17 +194,17 @@ def tune_config(
 
 
 def _prompt_set(experiment: Experiment, folder: Path) -> str:
-    """Return a name, or write a set of one's own with the held-out prompts beside the one."""
+    """Return a name, or write a set of one's own with the held-out prompts beside it."""
     from data.files import write_atomically
     from data.prompts import load_prompt_set
 
-    if experiment.prompts not in FOUR.values():
+    if isinstance(experiment.prompts, str):
         return experiment.prompts
-    unseen = [prompt for prompt in load_prompt_set("emoji-paper") if prompt.split == "unseen"]
-    family = next(f for f, text in FOUR.items() if text == experiment.prompts)
-    rows = [(experiment.prompts, family, "train")]
-    rows += [(prompt.text, prompt.family, prompt.split) for prompt in unseen]
-    lines = [f'  - {{text: "{text}", family: {f}, split: {split}}}' for text, f, split in rows]
+    lines = [
+        f'  - {{text: "{prompt.text}", family: {prompt.family}, split: {prompt.split}}}'
+        for prompt in load_prompt_set("emoji-many")
+        if prompt.split == "unseen" or prompt.text in experiment.prompts
+    ]
     path = folder / f"{experiment.name}.yaml"
     write_atomically(path, "\n".join([f"name: {experiment.name}", "prompts:", *lines]) + "\n")
     return str(path)

@@ -24,7 +24,6 @@ _FRONTIER = {
     "dpok-kl-low": "#7a5cc4",
     "dpok-no-kl": "#c2410c",
     "supervised": "#6b7280",
-    "supervised-long": "#1f2937",
     "supervised-kl-d": "#a8a29e",
     "supervised-kl-o": "#b58900",
 }

@@ -14,7 +14,6 @@ METHODS = (
     "supervised-kl-d",
     "supervised-kl-o",
     "dpok-long",
-    "supervised-long",
     "dpok-no-kl",
     "dpok-kl-low",
     "dpok-kl-high",
@@ -22,6 +21,7 @@ METHODS = (
     "dpok-no-baseline",
 )
 CAUTION = ("dpok-target", "dpok-lower")
+RARE = ("rare-dpok", "rare-supervised", "rare-supervised-kl-d")
 PRESETS = ("dpok-long", "paper", "paper-rate", "parity", "parity-rate")
 _MEASURES = {
     "alignment": "alignment",
@@ -52,6 +52,7 @@ def make_tables(records: Records) -> dict[str, str]:
         "presets": _methods("The paper's four prompts", records, PRESETS, _MEASURES, "train"),
         "reach": _reach(records),
         "caution": _methods("The paper's four prompts", records, CAUTION, _MEASURES, "train"),
+        "rare": _methods("Four rare prompts", records, RARE, _MEASURES, "train"),
         "single": _single(records),
         "many": _many(records),
     }

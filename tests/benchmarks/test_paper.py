@@ -56,7 +56,7 @@ def test_every_experiment_is_a_run_that_tuning_accepts(experiment, tmp_path):
     assert splits.count("unseen") == 16
     assert splits.count("train") in (1, 4, 111)
     assert config.seed == 3
-    assert config.objective in (experiment.name.removesuffix("-long"), "dpok")
+    assert config.objective in (experiment.name.removeprefix("rare-"), "dpok")
 
 
 def test_methods_are_compared_at_equal_numbers_of_rewards(tmp_path):
@@ -66,7 +66,7 @@ def test_methods_are_compared_at_equal_numbers_of_rewards(tmp_path):
         config = tune_config(experiment, base="b", reward="r", watch=(), folder=tmp_path, seed=0)
         sampled = config.iterations if config.objective == "dpok" else config.supervised.num_draws
         asked[experiment.name] = sampled * config.sampling.num_images
-    long = {"many", "dpok-long", "supervised-long"}
+    long = {"many", "dpok-long"}
     long |= {"parity", "paper", "parity-rate", "paper-rate"}
     assert {number for name, number in asked.items() if name not in long} == {2016}
     assert {number for name, number in asked.items() if name in long} == {4992}
@@ -149,7 +149,7 @@ def test_tables_and_figures_are_made_from_records(tmp_path):
     }
     by_name = make_tables(records)
     assert set(by_name) == {
-        "methods", "unseen", "signs", "presets", "reach", "caution", "single", "many"
+        "methods", "unseen", "signs", "presets", "reach", "caution", "rare", "single", "many"
     }  # fmt: skip
     assert by_name["presets"].count("\n") == 3  # the head, a rule, the base and parity
     tables = "\n".join(by_name.values())
