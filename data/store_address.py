@@ -10,7 +10,6 @@ from pathlib import Path
 
 import yaml
 
-from data.duckdb_file import DuckDBFile
 from data.engine import Engine
 from data.errors import ConfigError, StoreError, WorkspaceError
 from data.files import write_atomically
@@ -41,7 +40,7 @@ def engine_of(root: Path, *, linger_s: float = 0.0) -> Engine:
     A file stays open for `linger_s` after it was used, where nobody else wants it.
     """
     url = os.environ.get(STORE_VARIABLE) or _remembered(root)
-    return DuckDBFile(root / FILE_NAME, linger_s=linger_s) if url is None else _database(url)
+    return _file(root, linger_s) if url is None else _database(url)
 
 
 def has_store(root: Path) -> bool:
@@ -52,7 +51,7 @@ def has_store(root: Path) -> bool:
 def check_same(root: Path, engine: Engine) -> None:
     """Raise `WorkspaceError` if the workspace has another store already."""
     url = _remembered(root)
-    known = _database(url) if url else DuckDBFile(root / FILE_NAME)
+    known = _database(url) if url else _file(root)
     if has_store(root) and known.place != engine.place:
         raise WorkspaceError(
             f"{root} has its store in {known.place}, not in {engine.place}; choose another folder"
@@ -62,7 +61,7 @@ def check_same(root: Path, engine: Engine) -> None:
 
 def remember(root: Path, engine: Engine) -> None:
     """Write down where the store is, without the password, if it is not in the workspace."""
-    if not isinstance(engine, DuckDBFile):
+    if engine.place.startswith(_SCHEMES):
         write_atomically(_path(root), yaml.safe_dump({"url": engine.place}))
 
 
@@ -73,6 +72,12 @@ def _remembered(root: Path) -> str | None:
 
 def _path(root: Path) -> Path:
     return root / "store.yaml"
+
+
+def _file(root: Path, linger_s: float = 0.0) -> Engine:
+    from data.duckdb_file import DuckDBFile  # `--help` does without duckdb
+
+    return DuckDBFile(root / FILE_NAME, linger_s=linger_s)
 
 
 def _database(url: str) -> Engine:
