@@ -158,6 +158,14 @@ EXPERIMENTS = (
         replace(each, name=f"rare-{each.name}", about=f"{each.about}; rare prompts", prompts=RARE)
         for each in (_DPOK, _SUPERVISED, _SUPERVISED_KL_D)
     ),
+    replace(
+        _supervised("supervised-kl-d", "", gamma=0.25, num_draws=LONG_DRAWS),
+        name="many-supervised-kl-d",
+        about="weights max(r + 0.25, 0), one model for 111 prompts",
+        prompts="emoji-many",
+        iterations=35,
+        num_measured=8,
+    ),
 )
 
 

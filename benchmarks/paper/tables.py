@@ -22,6 +22,7 @@ METHODS = (
 )
 CAUTION = ("dpok-target", "dpok-lower")
 RARE = ("rare-dpok", "rare-supervised", "rare-supervised-kl-d")
+MANY = ("many", "many-supervised-kl-d")
 PRESETS = ("dpok-long", "paper", "paper-rate", "parity", "parity-rate")
 _MEASURES = {
     "alignment": "alignment",
@@ -113,21 +114,18 @@ def _single(records: Records) -> str:
 
 
 def _many(records: Records) -> str:
-    """Trained and unseen prompts of the model for many, by family."""
-    if "many" not in records:
+    """Trained and unseen prompts of the models for many, by family."""
+    there = [name for name in MANY if name in records]
+    if not there:
         return ""
-    runs = records["many"]
+    models = [("base", "base", records[there[0]][:1])]
+    models += [(name, "tuned", records[name]) for name in there]
     rows = []
     for split, said in (("train", "111 trained prompts"), ("unseen", "16 unseen prompts")):
-        base, *tuned = (_by_family(r, split, p) for r, p in _base_and(runs))
-        rows.append([f"{said}: base", *(_number(base[f]) for f in base)])
-        cells = (_spread([each[family] for each in tuned]) for family in base)
-        rows.append([f"{said}: after", *cells])
+        for name, policy, runs in models:
+            shares = [_by_family(run, split, policy) for run in runs]
+            rows.append([f"{said}: {name}", *(_spread([s[f] for s in shares]) for f in shares[0])])
     return _table(["Alignment, one model for many", "all", *FOUR], rows)
-
-
-def _base_and(runs: Sequence[Record]) -> list[tuple[Record, str]]:
-    return [(runs[0], "base"), *((run, "tuned") for run in runs)]
 
 
 def _by_family(record: Record, split: str, policy: str) -> dict[str, float]:
