@@ -159,6 +159,12 @@ EXPERIMENTS = (
         for each in (_DPOK, _SUPERVISED, _SUPERVISED_KL_D)
     ),
     replace(
+        _supervised("supervised-kl-d", "", gamma=0.7),
+        name="rare-supervised-kl-d-wide",
+        about="weights max(r + 0.7, 0): a quarter of the draws count, as of the paper's prompts",
+        prompts=RARE,
+    ),
+    replace(
         _supervised("supervised-kl-d", "", gamma=0.25, num_draws=LONG_DRAWS),
         name="many-supervised-kl-d",
         about="weights max(r + 0.25, 0), one model for 111 prompts",

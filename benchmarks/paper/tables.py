@@ -21,7 +21,7 @@ METHODS = (
     "dpok-no-baseline",
 )
 CAUTION = ("dpok-target", "dpok-lower")
-RARE = ("rare-dpok", "rare-supervised", "rare-supervised-kl-d")
+RARE = ("rare-dpok", "rare-supervised", "rare-supervised-kl-d", "rare-supervised-kl-d-wide")
 MANY = ("many", "many-supervised-kl-d")
 PRESETS = ("dpok-long", "paper", "paper-rate", "parity", "parity-rate")
 _MEASURES = {
