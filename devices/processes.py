@@ -5,33 +5,34 @@ that statistics and decisions are the same everywhere; gradients are summed, so 
 takes the same update. One process is the case in which nothing is sent.
 """
 
-import atexit
+import datetime
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
 from typing import Any, TypeVar, cast
 
 import torch
 from accelerate import Accelerator, PartialState
-from accelerate.utils import broadcast_object_list, gather_object, set_seed
+from accelerate.utils import (
+    InitProcessGroupKwargs,
+    broadcast_object_list,
+    gather_object,
+    set_seed,
+)
 from torch import Tensor
 
 from data.errors import ConfigError
 
 T = TypeVar("T")
 
-
-@cache
-def _leave_together() -> None:
-    """Close the connections when Python ends, or a process may abort with all its work done."""
-    atexit.register(PartialState().destroy_process_group)
+_PATIENCE = datetime.timedelta(hours=2)
+"""How long a process waits for another, which may be drawing a gallery. If one ends with an error,
+the launcher stops the others at once."""
 
 
 class Processes:
     """This process among those that accelerate launched."""
 
     def __init__(self) -> None:
-        self._accelerator = Accelerator()
-        _leave_together()
+        self._accelerator = Accelerator(kwargs_handlers=[InitProcessGroupKwargs(timeout=_PATIENCE)])
 
     @property
     def device(self) -> torch.device:
@@ -120,3 +121,11 @@ class Processes:
     def wait(self) -> None:
         """Return when every process is here."""
         self._accelerator.wait_for_everyone()
+
+    def leave(self) -> None:
+        """Close the connections with all work done, or a process may abort when it ends.
+
+        Not after an error: closing waits for the other processes, and they for the one that failed.
+        """
+        self.wait()
+        PartialState().destroy_process_group()

@@ -26,17 +26,17 @@ def main() -> None:
     # torch takes seconds to import, which --help and a mistyped option need not wait for.
     from data.snapshot import Snapshot
     from data.workspace import Workspace, resolve_root
+    from devices.processes import Processes
     from reward_training.fitting import fit, fit_in_workspace
 
     if config.snapshot is not None and config.out is not None:
         result = fit(config, Snapshot.open(config.snapshot), out=config.out)
     else:
         result = fit_in_workspace(config, Workspace.open(resolve_root(config.workspace)))
-    if not result.is_main:
-        return
-    for line in summary_lines(result.metrics):
-        print(line)  # noqa: T201
-    print(f"reward model {result.name}: {result.path}")  # noqa: T201
+    if result.is_main:
+        lines = [*summary_lines(result.metrics), f"reward model {result.name}: {result.path}"]
+        print(*lines, sep="\n")  # noqa: T201
+    Processes().leave()
 
 
 def summary_lines(metrics: dict[str, Any]) -> list[str]:

@@ -30,6 +30,7 @@ def main() -> None:
     if Processes().is_main:
         print(curve_words(curve))  # noqa: T201
         print(f"learning curve: {folder / CURVE_FILE}")  # noqa: T201
+    Processes().leave()
 
 
 if __name__ == "__main__":

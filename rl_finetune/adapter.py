@@ -18,6 +18,7 @@ from safetensors.torch import save
 
 from data.errors import PolicyError
 from data.files import write_atomically
+from devices.seeding import seeded
 
 ADAPTER_FILE = "pytorch_lora_weights.safetensors"
 _NAME = "default"
@@ -32,8 +33,7 @@ def add_adapter(unet: UNet2DConditionModel, *, rank: int, seed: int) -> None:
         init_lora_weights="gaussian",
         target_modules=_ATTENTION_PROJECTIONS,
     )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed, unet.device):
         unet.add_adapter(config, adapter_name=_NAME)
 
 

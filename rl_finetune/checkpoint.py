@@ -111,7 +111,7 @@ class Checkpoints:
 
 
 def _pack(state: TrainingState, iteration: int) -> dict[str, Any]:
-    parameters = state.policy.adapter_parameters()
+    parameters = state.policy.adapter_parameters() if state.processes.is_main else {}
     return {
         "iteration": iteration,
         "base": state.policy.fingerprint(),

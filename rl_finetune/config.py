@@ -166,7 +166,7 @@ class TuneConfig:
     def __post_init__(self) -> None:
         for name in ("iterations", "checkpoint_every"):
             require(getattr(self, name) >= 1, name, getattr(self, name), ">= 1")
-        require(self.seed >= 0, "seed", self.seed, ">= 0")
+        require(0 <= self.seed < 2**31, "seed", self.seed, "from 0 to 2147483647")
         steps = self.dpok.num_train_steps
         require(
             steps is None or steps >= self.optimiser.num_updates,

@@ -69,7 +69,7 @@ class EvaluationFolder:
         records, features = self._paths(policy)
         if not records.exists():
             return None
-        lines = records.read_text(encoding="utf-8").splitlines()
+        *lines, _end = records.read_text(encoding="utf-8").split("\n")
         images = [EvaluatedImage(**json.loads(line)) for line in lines]
         if any(image.adapter_sha256 != adapter_sha256 for image in images):
             return None

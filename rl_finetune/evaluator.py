@@ -79,7 +79,8 @@ class Evaluator:
     def evaluate(self, name: str, adapter: Path | None = None) -> Evaluated:
         """Return a policy's images and what was found about them, made now or before."""
         sha256 = None if adapter is None else sha256_of(weights_file(adapter))
-        if found := self._folder.find(name, sha256):
+        found = self._folder.find(name, sha256)
+        if found is not None and self._shows_the_prompts(found):
             return found
         number = self._settings.num_images_per_prompt
         first_seed = FIRST_SEED + (number if name == BASE_AGAIN else 0)
@@ -95,6 +96,11 @@ class Evaluator:
         )
         self._folder.keep(name, evaluated)
         return evaluated
+
+    def _shows_the_prompts(self, evaluated: Evaluated) -> bool:
+        """The prompts have not changed since it was made, neither in text nor in split."""
+        seen = {(image.prompt, image.split, image.family) for image in evaluated.images}
+        return seen == {(prompt.text, prompt.split, prompt.family) for prompt in self._prompts}
 
 
 def summarise(policy: Evaluated, base: Evaluated, again: Evaluated) -> dict[str, Any]:

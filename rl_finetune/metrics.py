@@ -90,7 +90,7 @@ class MetricsFile:
         """Return the finished iterations; a line that a kill cut short does not count."""
         if not self._path.exists():
             return []
-        *lines, _cut_short = self._path.read_text(encoding="utf-8").split("\n")
+        *lines, _cut_short = self._path.read_bytes().split(b"\n")
         return [self._record(**json.loads(line)) for line in lines]
 
     def keep_until(self, iteration: int) -> None:

@@ -51,11 +51,13 @@ def main() -> None:
             raise ConfigError(f"--{name} is missing; see {_PROG} --help")
     out = _choose_out(arguments, config)
     # torch takes seconds to import, which --help and a mistyped option need not wait for.
+    from devices.processes import Processes
     from rl_finetune.train import tune
 
     result = tune(config, out=out, resume=arguments.resume)
     if result.is_main:
         print(*summary_lines(result), sep="\n")  # noqa: T201
+    Processes().leave()
 
 
 def _parse(argv: list[str]) -> RunArguments:

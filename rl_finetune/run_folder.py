@@ -13,11 +13,13 @@ import torch
 
 from data.config_file import dump_yaml, load_yaml
 from data.errors import ConfigError
-from data.files import write_atomically
+from data.files import sha256_of, write_atomically
+from data.records import Prompt
 from rl_finetune.checkpoint import Checkpoints
 from rl_finetune.config import TuneConfig
 from rl_finetune.metrics import DpokMetrics, MetricsFile, SupervisedMetrics
 from rl_finetune.policy import DiffusionPolicy
+from rl_finetune.trained import weights_file
 
 _PACKAGES = ("tastemaker", "torch", "diffusers", "transformers", "peft", "accelerate", "numpy")
 _MAY_CHANGE = frozenset({"iterations", "checkpoint_every", "gallery", "trackers"})
@@ -32,6 +34,7 @@ class RunFolder:
         self.path = path
         self._config = config
         self.config_path = path / "config.yaml"
+        self.prompts = path / "prompts.txt"
         self.adapter = path / "adapter"
         self.dataset = path / "dataset"
         self.metrics = MetricsFile(
@@ -61,8 +64,21 @@ class RunFolder:
         elif self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise ConfigError(f"{self.path} is in use and holds no run; choose another --out")
 
-    def write_about(self, device: torch.device) -> None:
-        """Write the config, from which the run can be repeated, and what it runs on."""
+    def refuse_other_prompts(self, prompts: list[Prompt]) -> None:
+        """Raise `ConfigError` where the run was started with other prompts than these.
+
+        Which of them an iteration draws depends on all of them.
+        """
+        if self.prompts.exists() and self.prompts.read_text(encoding="utf-8") != _lines(prompts):
+            raise ConfigError(
+                f"{self.path} was started with other prompts than {self._config.prompts} has now: "
+                f"{self.prompts} lists them; put them back, or choose another --out"
+            )
+
+    def write_about(self, device: torch.device, prompts: list[Prompt]) -> None:
+        """Write the config and prompts, by which the run can be repeated, and what it runs on."""
+        dump_yaml(self._config, self.config_path)  # first: by it the folder is known as a run's
+        write_atomically(self.prompts, _lines(prompts))
         environment = {
             "python": platform.python_version(),
             "system": f"{platform.system()} {platform.machine()}",
@@ -72,7 +88,13 @@ class RunFolder:
         }
         text = json.dumps(environment, indent=2, sort_keys=True)
         write_atomically(self.path / "environment.json", f"{text}\n")
-        dump_yaml(self._config, self.config_path)
+
+    def is_published(self) -> bool:
+        """The adapter is that of the newest checkpoint."""
+        newest, published = self.checkpoints.newest(), weights_file(self.adapter)
+        if newest is None or not published.is_file():
+            return False
+        return sha256_of(published) == sha256_of(weights_file(newest))
 
     def publish_adapter(self, policy: DiffusionPolicy, model_card: str) -> None:
         """Write the final adapter with its model card, whole or not at all."""
@@ -82,6 +104,10 @@ class RunFolder:
         write_atomically(aside / "README.md", model_card)
         shutil.rmtree(self.adapter, ignore_errors=True)
         aside.rename(self.adapter)
+
+
+def _lines(prompts: list[Prompt]) -> str:
+    return "".join(f"{' '.join(prompt.text.splitlines())}\n" for prompt in prompts)
 
 
 def _refuse_changes(saved: TuneConfig, given: TuneConfig, path: Path) -> None:

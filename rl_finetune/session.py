@@ -51,8 +51,11 @@ class Session:
         return TrainingState(policy=self.learner.policy, processes=self.processes, parts=parts)
 
 
-def open_session(config: TuneConfig) -> Session:
-    """Open policy, reward and prompts; whatever is wrong with them is a `TastemakerError`."""
+def open_session(config: TuneConfig, *, checkpoint: Path | None = None) -> Session:
+    """Open policy, reward and prompts; whatever is wrong with them is a `TastemakerError`.
+
+    A run that goes on from a checkpoint no longer needs the adapter that it started from.
+    """
     refuse_to_follow_rounding(config)
     prompts = _open_prompts(config.prompts)
     _refuse_prompts_twice(config, len(prompts))
@@ -62,7 +65,7 @@ def open_session(config: TuneConfig) -> Session:
     reward = open_reward(config.reward, device=processes.device)
     policy = StableDiffusionPolicy.open(
         config.policy,
-        adapter=Path(config.adapter) if config.adapter else None,
+        adapter=checkpoint or Path(config.adapter) if config.adapter else None,
         train=config.train,
         rank=config.lora.rank if config.train == "lora" else None,
         seed=config.seed,

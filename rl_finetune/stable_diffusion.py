@@ -80,8 +80,9 @@ class StableDiffusionPolicy:
         policy = cls(parts, trained=trained, precision=precision)
         if gradient_checkpointing:
             policy._unet.enable_gradient_checkpointing()
-        if compiled:
-            policy._unet.compile()
+        if compiled:  # both, or equal weights would predict unequally
+            for network in dict.fromkeys((policy._trained.unet, policy._trained.frozen)):
+                network.compile()
         return policy
 
     @property

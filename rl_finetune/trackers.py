@@ -1,6 +1,7 @@
 """TensorBoard and W&B beside metrics.jsonl, through accelerate's trackers."""
 
 import dataclasses
+import importlib
 import importlib.util
 import json
 import secrets
@@ -37,7 +38,10 @@ class Trackers:
         self._accelerator: Accelerator | None = None
 
     def start(self, config: TuneConfig, done: int) -> None:
-        """Begin, or go on after so many iterations: later ones that were logged do not count."""
+        """Begin, or go on after so many iterations: later ones that were logged do not count.
+
+        Raises `ConfigError` where W&B refuses, for want of a login or a connection.
+        """
         if not self._names:
             return
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -46,7 +50,18 @@ class Trackers:
             project_config=ProjectConfiguration(logging_dir=str(self._folder)),
         )
         settings = {name: str(value) for name, value in _flat(dataclasses.asdict(config))}
-        self._accelerator.init_trackers(_PROJECT, config=settings, init_kwargs=self._options(done))
+        try:
+            self._accelerator.init_trackers(
+                _PROJECT, config=settings, init_kwargs=self._options(done)
+            )
+        except self._refusals() as error:
+            raise ConfigError(
+                f"trackers: wandb cannot start ({error}); run `wandb login`, set "
+                "WANDB_MODE=offline or leave it out, and go on with --resume"
+            ) from error
+
+    def _refusals(self) -> tuple[type[Exception], ...]:
+        return (importlib.import_module("wandb.errors").Error,) if "wandb" in self._names else ()
 
     def _options(self, done: int) -> dict[str, dict[str, Any]]:
         options: dict[str, dict[str, Any]] = {"tensorboard": {"purge_step": done + 1}}

@@ -58,20 +58,21 @@ def tune(
     folder = RunFolder(out, config)
     folder.check(resume=resume)
     trackers = Trackers(config.trackers, folder.trackers)
-    session = open_session(config)
+    session = open_session(config, checkpoint=folder.checkpoints.newest())
     processes = session.processes
+    folder.refuse_other_prompts(session.prompts)
     done = folder.checkpoints.load_newest(session.state)
     processes.wait()  # nobody looks any more: the main process may write
     if processes.is_main:
-        folder.write_about(processes.device)
+        folder.write_about(processes.device, session.prompts)
         folder.metrics.keep_until(done)
         trackers.start(config, done)
     _train(session, folder, trackers, done, progress and processes.is_main)
-    if processes.is_main and (done < config.iterations or not folder.adapter.exists()):
+    if processes.is_main and (done < config.iterations or not folder.is_published()):
         card = make_model_card(config, folder.metrics.read())
         folder.publish_adapter(session.learner.policy, card)
     trackers.finish()
-    processes.wait()
+    processes.wait()  # for the adapter, which every process looks at
     return TuneResult(
         folder=out,
         adapter=folder.adapter,
@@ -85,9 +86,10 @@ def _train(
     session: Session, folder: RunFolder, trackers: Trackers, done: int, progress: bool
 ) -> None:
     config, is_main = session.config, session.processes.is_main
-    if is_main and done == 0:
-        _save_gallery(session, folder, 0)
-    iterate = _iterator(session, folder, progress)
+    with _explained(folder, f"before iteration {done + 1}"):
+        if is_main and done == 0:
+            _save_gallery(session, folder, 0)
+        iterate = _iterator(session, folder, progress)
     bar = tqdm(
         range(done + 1, config.iterations + 1),
         desc="tune",
@@ -98,7 +100,7 @@ def _train(
     )
     for iteration in bar:
         is_last = iteration == config.iterations
-        with _explained(folder, iteration):
+        with _explained(folder, f"in iteration {iteration}"):
             record = iterate(iteration)
             if is_main:
                 folder.metrics.append(record)
@@ -127,17 +129,15 @@ def _save_gallery(session: Session, folder: RunFolder, iteration: int) -> None:
 
 
 @contextmanager
-def _explained(folder: RunFolder, iteration: int) -> Iterator[None]:
-    """Say at which iteration a run stopped and what is kept of it."""
+def _explained(folder: RunFolder, where: str) -> Iterator[None]:
+    """Say where a run stopped and what is kept of it."""
     newest = folder.checkpoints.newest()
     kept = f"the last checkpoint is {newest}" if newest else "there is no checkpoint yet"
     try:
         yield
     except FloatingPointError as error:
-        raise TrainingDiverged(f"iteration {iteration}: {error}; {kept}") from error
+        raise TrainingDiverged(f"{where}: {error}; {kept}") from error
     except RewardError as error:
-        raise RewardError(f"iteration {iteration}: {error}; {kept}") from error
+        raise RewardError(f"{where}: {error}; {kept}") from error
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(
-            f"stopped in iteration {iteration}; {kept}; --resume goes on from it"
-        ) from None
+        raise KeyboardInterrupt(f"stopped {where}; {kept}; --resume goes on from there") from None

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from devices.processes import Processes
+from devices.seeding import seeded
 from rl_finetune.dpok_config import ValueConfig
 from rl_finetune.rollout import Rollout, pair_up
 
@@ -116,8 +117,7 @@ def make_value_learner(
     seed: int,
 ) -> ValueLearner:
     """Return a fresh value function; `num_features` are those of a prompt's token."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed, processes.device):
         function = ValueFunction(
             num_inputs=int(np.prod(latent_shape)) + num_features,
             num_steps=num_steps,

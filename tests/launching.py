@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 
 
-def launch_two(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a script or module as two processes, which must succeed."""
+def launch_two(
+    arguments: list[str], folder: Path, *, check: bool = True
+) -> subprocess.CompletedProcess[str]:
+    """Run a script or module as two processes, which must succeed unless told otherwise."""
     launcher = [sys.executable, "-m", "accelerate.commands.launch"]
     launcher += ["--num_processes", "2", "--main_process_port", "0"]
     launcher += ["--num_cpu_threads_per_process", "1", "--mixed_precision", "no"]
@@ -22,5 +24,5 @@ def launch_two(arguments: list[str], folder: Path) -> subprocess.CompletedProces
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0 or not check, done.stderr
     return done

@@ -36,6 +36,20 @@ assert processes.hides_bars is (None if processes.is_main else True)
 processes.wait()
 if processes.is_main:
     print("all of it held")
+processes.leave()
+"""
+
+ONE_FAILS = """
+import torch
+
+from devices.processes import Processes
+
+processes = Processes()
+torch.distributed.destroy_process_group = lambda *_: print("closed")
+if processes.index == 1:
+    raise SystemExit("error: one cannot go on")
+processes.gather_objects("the other waits")
+processes.leave()
 """
 
 
@@ -43,6 +57,16 @@ if processes.is_main:
 def test_two_processes_find_what_one_would(tmp_path):
     (tmp_path / "script.py").write_text(SCRIPT)
     assert "all of it held" in launch_two(["script.py"], tmp_path).stdout
+
+
+@pytest.mark.slow
+def test_one_that_fails_does_not_wait_for_the_others(tmp_path):
+    """With NCCL closing the connections would: the other waits in a gather, and never ends."""
+    (tmp_path / "script.py").write_text(ONE_FAILS)
+    done = launch_two(["script.py"], tmp_path, check=False)
+    assert done.returncode != 0
+    assert "one cannot go on" in done.stderr
+    assert "closed" not in done.stdout
 
 
 def test_one_process_does_everything_itself():

@@ -75,6 +75,7 @@ def tune(base, prompt_file, tmp_path, monkeypatch, capsys):
     ("changes", "said"),
     [
         ({"sampling.eta": 0}, "sampling.eta must be in (0, 1]"),
+        ({"seed": 2**32}, "seed must be from 0 to 2147483647, got 4294967296"),
         ({"prompts": "empty.txt"}, "empty.txt holds no prompts"),
         ({"prompts": "latin.txt"}, "latin.txt is not UTF-8"),
         ({"adapter": "adapter"}, "adapter has rank 2, not 3: set lora.rank 2"),
@@ -136,7 +137,7 @@ def test_a_reward_that_is_none_stops_the_first_iteration(tune, reward, said):
     status, (line,) = tune(reward=f"bad_rewards:{reward}")
     assert status == 2
     assert said in line
-    assert line.startswith("error: iteration 1: ")
+    assert line.startswith("error: in iteration 1: ")
     assert line.endswith("there is no checkpoint yet")
     assert not Path("run/adapter").exists()
 

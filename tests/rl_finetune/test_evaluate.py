@@ -104,6 +104,18 @@ def test_a_run_that_was_prolonged_is_evaluated_anew(base, runs, disturb, monkeyp
     assert second["moved"] != first["moved"]
 
 
+def test_prompts_that_have_changed_are_evaluated_anew(runs, monkeypatch):
+    prompts = Path("prompts.txt")
+    arguments = ("--num-images-per-prompt", 2, "--prompts", prompts, "--runs")
+    prompts.write_text("a green rabbit\n")
+    evaluate(monkeypatch, *arguments, runs[0])
+    prompts.write_text("a green rabbit\nfour\x85wolves\n", encoding="utf-8")
+    both = evaluate(monkeypatch, *arguments, *runs)
+    assert {policy["train"]["num_images"] for policy in both.values()} == {6}
+    again = evaluate(monkeypatch, *arguments, *runs)
+    assert again == both
+
+
 def test_an_image_is_the_same_whoever_it_is_drawn_beside(base):
     policy = StableDiffusionPolicy.open(str(base))
     prompts = load_prompt_set("paper")[:2]

@@ -109,6 +109,18 @@ def test_wandb_goes_on_with_the_same_run(config):
     assert len({name.split("-")[3] for name in folders}) == 1
 
 
+@pytest.mark.slow
+def test_wandb_without_a_login_is_refused_and_the_run_can_go_on(config, tmp_path, monkeypatch):
+    for name in ("HOME", "NETRC", "WANDB_CONFIG_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / "nobody"))
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    monkeypatch.setenv("WANDB_MODE", "online")
+    changed = dataclasses.replace(config, trackers=("wandb",))
+    with pytest.raises(ConfigError, match=r"wandb cannot start .*`wandb login`.* --resume"):
+        tune(changed, out=Path("run"), progress=False)
+    assert tune(config, out=Path("run"), resume=True, progress=False).iterations
+
+
 def test_one_that_is_not_installed_is_refused_before_anything_is_written(config, monkeypatch):
     found = importlib.util.find_spec
     monkeypatch.setattr(

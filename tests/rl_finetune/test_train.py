@@ -193,6 +193,19 @@ def test_compiling_changes_nothing_but_the_time(config):
     assert compiled.adapter_sha256 == plain.adapter_sha256
 
 
+def test_what_predicts_for_the_base_is_compiled_too(config, monkeypatch):
+    networks = []
+
+    def compiled(network):
+        networks.append(network)
+
+    monkeypatch.setattr(torch.nn.Module, "compile", compiled)
+    for train, number in (("lora", 1), ("unet", 2)):
+        networks.clear()
+        run(dataclasses.replace(config, compile=True, train=train, iterations=1), train)
+        assert len({id(network) for network in networks}) == len(networks) == number
+
+
 def test_a_run_continues_from_an_adapter(config):
     first = run(config, "first")
     second = run(dataclasses.replace(config, adapter=str(first.adapter)), "second")
