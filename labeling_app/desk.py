@@ -9,9 +9,11 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
+from data.errors import StoreBusy
 from data.questions import Question
 from data.records import Choice, Comparison, Rater
 from data.store import Store
@@ -156,14 +158,13 @@ class Desk:
             repeats=question.repeats,
         )
         stored = self._store.answer(comparison)
+        if stored is not None:  # before anything that may fail: it is saved now
+            self._standing.add(stored)
         rest = self._queue[1:]
         if press.choice is Choice.SKIP:  # the pair is left out, whatever else is asked about it
             rest = [each for each in rest if each.pair.pair_id != comparison.pair_id]
         self._serve(rest)
-        if stored is None:
-            return Outcome.TAKEN
-        self._standing.add(stored)
-        return Outcome.RECORDED
+        return Outcome.TAKEN if stored is None else Outcome.RECORDED
 
     def _undo(self) -> Outcome:
         asked_now = self._store.newest_round()  # this page may be older
@@ -186,7 +187,8 @@ class Desk:
         self._queue = list(queue)
         self._num_served += 1
         if not self._queue:
-            self.refill()
+            with suppress(StoreBusy):  # what was pressed is saved; the page looks once more
+                self.refill()
 
 
 _desks: dict[tuple[str, str], Desk] = {}

@@ -64,7 +64,7 @@ def measure(
         num_answered=by_others + _num_judged(mine, pairs),
         num_seats=seats.num + seats.num_checks,
         num_today=sum(c.created_at >= _local_midnight(now) for c in mine),
-        seconds_per_pair=seconds_per_pair([comparison.created_at for comparison in mine], now),
+        seconds_per_pair=seconds_per_pair(_times_of_showings(mine), now),
     )
 
 
@@ -75,6 +75,12 @@ def _num_judged(mine: Sequence[Comparison], pairs: Mapping[str, Pair]) -> int:
     return len(
         judged | {each for each in skipped if each[0] in pairs and pairs[each[0]].asked_again}
     )
+
+
+def _times_of_showings(mine: Sequence[Comparison]) -> list[datetime]:
+    """Return when each showing of a pair was done, which may have taken several answers."""
+    in_order = sorted(mine, key=lambda comparison: comparison.created_at)
+    return list({(c.pair_id, c.repeats is not None): c.created_at for c in in_order}.values())
 
 
 def seconds_per_pair(times: Sequence[datetime], now: datetime) -> float | None:

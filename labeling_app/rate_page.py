@@ -60,6 +60,9 @@ def _pairs(
         on_gallery()
     try:
         view = desk.view()
+        if view.card is None:
+            desk.refill()
+            view = desk.view()
         data = stage_data(
             view,
             ending(view.progress, desk.rater.name, workspace.root),

@@ -340,6 +340,18 @@ def test_everything_is_on_the_screen(onlooker: Tab):
     onlooker.page.set_viewport_size({"width": 1280, "height": 800})
 
 
+def test_in_a_short_window_the_page_scrolls_and_images_stay_large_enough(onlooker: Tab):
+    """A laptop at 200 % is as short as this, and a phone on its side."""
+    onlooker.page.set_viewport_size({"width": 640, "height": 300})
+    assert all(box["width"] >= 150 for box in boxes(onlooker))
+    skip = onlooker.page.locator(f'.action[data-choice="{Choice.SKIP}"]')
+    skip.scroll_into_view_if_needed()
+    box = skip.bounding_box()
+    assert box is not None
+    assert 0 <= box["y"] <= 300 - box["height"]
+    onlooker.page.set_viewport_size({"width": 1280, "height": 800})
+
+
 def test_help_names_every_key_and_keeps_keys_to_itself(onlooker: Tab):
     onlooker.page.keyboard.press("?")
     help_text = onlooker.page.locator("dialog").inner_text()

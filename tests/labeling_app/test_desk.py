@@ -243,6 +243,25 @@ def test_what_the_store_refused_can_be_pressed_again(sitting: Sitting, ada: Rate
     assert [c.pair_id for c in sitting.stored()] == [pair_id]
 
 
+def test_an_answer_that_was_saved_is_told_as_saved_though_the_next_pair_cannot_be_looked_up(
+    sitting: Sitting, monkeypatch
+):
+    def busy(*_):
+        raise StoreBusy("in use by another program")
+
+    token, first = sitting.view.token, sitting.pair_id
+    sitting.desk._queue = sitting.desk._queue[:1]
+    with monkeypatch.context() as patched:
+        patched.setattr(sitting.desk._standing, "look_up", busy)
+        sitting.clock.now_s += 1
+        press = Press(choice=Choice.LEFT, token=token, milliseconds=700)
+        assert sitting.desk.press(press) is Outcome.RECORDED
+    assert sitting.view.progress.num_answered == 1
+    sitting.desk.refill()
+    assert sitting.pair_id not in (None, first)
+    assert sitting.view.token != token
+
+
 def test_a_press_on_the_ending_answers_no_pair_that_came_meanwhile(
     sitting: Sitting, workspace: Workspace, add_round
 ):

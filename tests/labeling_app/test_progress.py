@@ -59,6 +59,18 @@ def test_a_pair_with_two_questions_is_one_judgement():
     assert measure(mine, pairs("p1"), seats, 3, NOON).num_answered == 1
 
 
+def test_the_time_left_is_that_of_pairs_however_many_questions_each_has():
+    seconds = ((p, 20 * p + second) for p in range(10) for second in (0, 10))
+    mine = [
+        replace(comparison(f"p{p}", NOON + timedelta(seconds=s)), aspect=aspect)
+        for (p, s), aspect in zip(seconds, [Aspect.ALIGNMENT, Aspect.QUALITY] * 10, strict=True)
+    ]
+    served, seats = pairs(*(f"p{p}" for p in range(100))), Seats(num=100, num_taken_by_others=0)
+    progress = measure(mine, served, seats, 3, NOON + timedelta(seconds=200))
+    assert progress.seconds_per_pair == 20
+    assert progress.minutes_left == 30
+
+
 def test_there_is_no_pace_before_a_few_answers_or_after_a_break():
     assert seconds_per_pair([], NOON) is None
     assert seconds_per_pair(every(4, 3), NOON + timedelta(seconds=9)) is None
