@@ -16,7 +16,7 @@ from reward_training.config import CLIP_SIMILARITY, HeadKind
 from reward_training.heads import Head, make_head
 from reward_training.towers.preprocessing import Preprocessing
 
-LOADER_ERRORS = (OSError, ValueError, KeyError, TypeError, RuntimeError)
+LOADER_ERRORS = (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError)
 """What opening a damaged folder raises in the libraries that do it."""
 
 

@@ -1,10 +1,12 @@
 """Checkpoints of the published layouts at small size, filled with random weights."""
 
+import io
 from pathlib import Path
 
 import pytest
 import torch
 from published_layouts import head_weights
+from sentencepiece import SentencePieceTrainer
 from transformers import (
     CLIPConfig,
     CLIPImageProcessor,
@@ -13,7 +15,10 @@ from transformers import (
     SiglipConfig,
     SiglipImageProcessor,
     SiglipModel,
+    SiglipTokenizer,
 )
+
+TEXTS = ["a green rabbit", "four wolves", "a cat and a dog", "a dog on the moon"]
 
 
 def write_transformers(folder: Path, *parts: object) -> Path:
@@ -59,7 +64,28 @@ def pick_folder(tmp_path_factory: pytest.TempPathFactory, tokenizer: CLIPTokeniz
 
 
 @pytest.fixture(scope="session")
-def siglip_folder(tmp_path_factory: pytest.TempPathFactory, tokenizer: CLIPTokenizer) -> Path:
+def siglip_tokenizer(tmp_path_factory: pytest.TempPathFactory) -> SiglipTokenizer:
+    """SigLIP's own kind, of a few pieces: the end of a text is what fills it up, too."""
+    pieces = io.BytesIO()
+    SentencePieceTrainer.train(  # pyright: ignore[reportAttributeAccessIssue]
+        sentence_iterator=iter(TEXTS),
+        model_writer=pieces,
+        vocab_size=40,
+        hard_vocab_limit=False,
+        eos_id=1,
+        unk_id=2,
+        bos_id=-1,
+        minloglevel=2,
+    )
+    path = tmp_path_factory.mktemp("pieces") / "spiece.model"
+    path.write_bytes(pieces.getvalue())
+    return SiglipTokenizer(str(path))
+
+
+@pytest.fixture(scope="session")
+def siglip_folder(
+    tmp_path_factory: pytest.TempPathFactory, siglip_tokenizer: SiglipTokenizer
+) -> Path:
     torch.manual_seed(0)
     sizes = {
         "hidden_size": 32,
@@ -68,12 +94,12 @@ def siglip_folder(tmp_path_factory: pytest.TempPathFactory, tokenizer: CLIPToken
         "num_attention_heads": 2,
     }
     config = SiglipConfig(
-        text_config=sizes | {"vocab_size": len(tokenizer), "max_position_embeddings": 8},
+        text_config=sizes | {"vocab_size": len(siglip_tokenizer), "max_position_embeddings": 8},
         vision_config=sizes | {"image_size": 16, "patch_size": 4},
     )
     processor = SiglipImageProcessor(size={"height": 16, "width": 16})
     return write_transformers(
-        tmp_path_factory.mktemp("siglip"), SiglipModel(config), processor, tokenizer
+        tmp_path_factory.mktemp("siglip"), SiglipModel(config), processor, siglip_tokenizer
     )
 
 

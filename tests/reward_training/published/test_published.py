@@ -92,9 +92,11 @@ def test_aesthetic_is_a_stack_of_linear_layers_on_the_unit_feature(
     torch.testing.assert_close(reward(images, PROMPTS), reward(images, ["", "b", "c"]))
 
 
-def test_siglip_is_a_backbone_too(siglip_folder, images, tokenizer):
+def test_siglip_is_a_backbone_too(siglip_folder, images, siglip_tokenizer):
     model = SiglipModel.from_pretrained(siglip_folder).eval()
-    read = tokenizer(PROMPTS, padding="max_length", max_length=8, return_tensors="pt")
+    read = siglip_tokenizer(
+        PROMPTS, padding="max_length", max_length=8, truncation=True, return_tensors="pt"
+    )
     with torch.no_grad():
         out = model(input_ids=read["input_ids"], pixel_values=(images - 0.5) / 0.5)
     expected = 100 * cosine(out.image_embeds, out.text_embeds)
