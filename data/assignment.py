@@ -1,7 +1,8 @@
 """The store's verbs that share pairs out among people.
 
-A pair has as many seats as people are to judge it. Who has answered a question about it has a seat,
-and so has who holds a lease on it that is not over; a skip gives the seat back. Only people sit:
+A pair has as many seats as people are to judge it. Who has answered all questions about it has a
+seat, and so has who holds a lease on it that is not over; a skip gives the seat back, and so does
+who leaves between two questions. Only people sit:
 simulated raters never take a pair from them. At a gold pair there is room for everyone.
 """
 
@@ -9,10 +10,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from data import rows
-from data.assignment_queries import SEATED, SERVED, TURNS
+from data.assignment_queries import ROUND_PROGRESS, SEATED, SERVED, TURNS
 from data.comparisons import Comparisons
 from data.engine import Connection
-from data.questions import Lease, Question, Seats
+from data.questions import Lease, Question, RoundProgress, Seats
 from data.records import Choice, Comparison, Pair, RaterKind, utc_now
 
 LEASE = timedelta(minutes=15)
@@ -56,29 +57,37 @@ class Assignment(Comparisons):
     ) -> Seats:
         """Count the judgements asked for now, and those that others than the rater have given.
 
-        Those of the round alone, or of all open studies.
+        Those of the round alone, or of all open studies. The rater's skip of a pair stands for one
+        of its judgements, also where others have filled the pair since.
         """
         query = f"""
             WITH {SERVED},
             judged AS (
-                SELECT pair_id, repeats IS NOT NULL AS is_repeat
-                FROM current_answers WHERE kind = ? AND rater_id <> ?
-                GROUP BY pair_id, repeats IS NOT NULL, rater_id
-                HAVING count(*) FILTER (WHERE choice = 'skip') = 0),
+                SELECT current_answers.pair_id, repeats IS NOT NULL AS is_repeat
+                FROM current_answers JOIN served ON served.pair_id = current_answers.pair_id
+                WHERE kind = ? AND rater_id <> ?
+                GROUP BY current_answers.pair_id, repeats IS NOT NULL, rater_id, num_aspects
+                HAVING count(*) FILTER (WHERE choice = 'skip') = 0 AND count(*) >= num_aspects),
+            skipped AS (
+                SELECT DISTINCT pair_id FROM current_answers
+                WHERE rater_id = ? AND choice = 'skip' AND repeats IS NULL),
+            asked AS (
+                SELECT served.*, num_raters - (skipped.pair_id IS NOT NULL)::INTEGER AS num_others
+                FROM served LEFT JOIN skipped ON skipped.pair_id = served.pair_id),
             others AS (
                 SELECT pair_id, is_repeat, count(*) AS num FROM judged GROUP BY pair_id, is_repeat)
             SELECT
                 coalesce(sum(num_raters) FILTER (WHERE better IS NULL), 0),
-                coalesce(sum(least(coalesce(first.num, 0), num_raters))
+                coalesce(sum(least(coalesce(first.num, 0), num_others))
                     FILTER (WHERE better IS NULL), 0),
                 coalesce(sum(CASE WHEN better IS NOT NULL THEN 1 WHEN asked_again THEN num_raters
                     ELSE 0 END), 0),
-                coalesce(sum(least(coalesce(again.num, 0), num_raters)), 0)
-            FROM served
-            LEFT JOIN others AS first ON first.pair_id = served.pair_id AND NOT first.is_repeat
-            LEFT JOIN others AS again ON again.pair_id = served.pair_id AND again.is_repeat
+                coalesce(sum(least(coalesce(again.num, 0), num_others)), 0)
+            FROM asked
+            LEFT JOIN others AS first ON first.pair_id = asked.pair_id AND NOT first.is_repeat
+            LEFT JOIN others AS again ON again.pair_id = asked.pair_id AND again.is_repeat
             WHERE (study IS NOT NULL) = ?"""
-        asked = [round, RaterKind.PERSON.value, rater_id, in_studies]
+        asked = [round, RaterKind.PERSON.value, rater_id, rater_id, in_studies]
         with self.reading() as connection:
             row = connection.execute(query, asked).fetchone()
         assert row is not None
@@ -88,6 +97,18 @@ class Assignment(Comparisons):
             num_checks=int(row[2]),
             num_checks_by_others=int(row[3]),
         )
+
+    def round_progress(
+        self,
+        round: int,  # noqa: A002
+        kind: RaterKind | None = None,
+    ) -> RoundProgress:
+        """Count the round's pairs that are compared and skipped, by one kind of rater or by all."""
+        asked = None if kind is None else kind.value
+        with self.reading() as connection:
+            row = connection.execute(ROUND_PROGRESS, [round, asked, asked, round]).fetchone()
+        assert row is not None
+        return RoundProgress(num_pairs=row[0], num_compared=row[1], num_skipped=row[2])
 
     def served_pairs(self, round: int) -> list[Pair]:  # noqa: A002
         """List what is asked now: the round's pairs, gold among them, and those of open studies."""

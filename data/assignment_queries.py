@@ -1,13 +1,27 @@
 """The queries that share pairs out among people, in SQL that both databases understand."""
 
-SERVED = """
+_NUM_ASPECTS = "array_length(string_to_array(aspects, ' '), 1)"
+
+SERVED = f"""
     served AS (
         SELECT pair_id, prompt_id, study, num_raters, better, asked_again,
-            array_length(string_to_array(aspects, ' '), 1) AS num_aspects
+            {_NUM_ASPECTS} AS num_aspects
         FROM pairs
         WHERE study IS NULL AND round = ?
             OR study IN (SELECT name FROM current_studies WHERE status = 'open'))"""
 """What is asked now: the pairs of a round, and those of studies that are open."""
+
+ROUND_PROGRESS = f"""
+    WITH said AS (
+        SELECT pair_id, count(DISTINCT aspect) FILTER (WHERE choice <> 'skip') AS num_answered,
+            count(*) FILTER (WHERE choice = 'skip') AS num_skips
+        FROM current_comparisons
+        WHERE round = ? AND (CAST(? AS VARCHAR) IS NULL OR kind = ?) GROUP BY pair_id)
+    SELECT count(*), count(*) FILTER (WHERE num_answered >= {_NUM_ASPECTS}),
+        count(*) FILTER (WHERE num_answered < {_NUM_ASPECTS} AND num_skips > 0)
+    FROM round_pairs LEFT JOIN said ON said.pair_id = round_pairs.pair_id
+    WHERE round_pairs.round = ?"""
+"""How many pairs a round has, and how many are compared and skipped by one kind of rater or all."""
 
 SEATED = """
     answers AS (
@@ -18,15 +32,17 @@ SEATED = """
             SELECT pair_id, rater_id, until, row_number() OVER (
                 PARTITION BY pair_id, rater_id ORDER BY ordinal DESC) AS age
             FROM leases) AS newest
-        WHERE age = 1 AND until > ? AND NOT EXISTS (
-            SELECT 1 FROM answers
-            WHERE answers.pair_id = newest.pair_id AND answers.rater_id = newest.rater_id)),
+        WHERE age = 1 AND until > ?),
     seated AS (
-        SELECT pair_id, rater_id FROM answers GROUP BY pair_id, rater_id
+        SELECT answers.pair_id, rater_id FROM answers
+        JOIN pairs ON pairs.pair_id = answers.pair_id
+        GROUP BY answers.pair_id, rater_id, aspects
             HAVING count(*) FILTER (WHERE choice = 'skip') = 0
+            AND count(*) >= array_length(string_to_array(aspects, ' '), 1)
         UNION SELECT pair_id, rater_id FROM held)"""
-"""Who sits where, from the kind of rater and the time. Who skips a question about a pair leaves the
-pair out: they give their seat back, and nothing more is asked of them about it."""
+"""Who sits where, from the kind of rater and the time: who has answered everything about a pair,
+and who was shown it a short while ago. Who skips a question about a pair leaves the pair out: they
+give their seat back, and nothing more is asked of them about it."""
 
 TURNS = f"""
     WITH {SERVED}, {SEATED},

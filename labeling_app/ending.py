@@ -34,9 +34,12 @@ def ending(progress: Progress, rater: str, root: Path) -> Ending:
             command="",
         )
     is_learned_from = not progress.is_of_studies
+    there = f"All {progress.num_seats} answers of {what} are there."
+    if progress.num_skipped:
+        pairs = "1 pair" if progress.num_skipped == 1 else f"{progress.num_skipped} pairs"
+        there = f"You skipped {pairs} of {what}; all other answers are there."
     return Ending(
         title=f"That was the last one. Thank you, {rater}!",
-        text=f"All {progress.num_seats} answers of {what} are there."
-        + " The next round learns from them:" * is_learned_from,
+        text=there + " The next round learns from them:" * is_learned_from,
         command=command * is_learned_from,
     )

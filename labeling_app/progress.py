@@ -1,6 +1,7 @@
 """How far a round and a rater have come: answers of the round, today's count, pace, time left."""
 
 import statistics
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,6 +27,8 @@ class Progress:
     num_seats: int
     """Judgements that are asked of people: those that check raters are among them, so that nobody
     sees by the count which these are."""
+    num_skipped: int = 0
+    """Pairs among them that the rater skips."""
     num_today: int
     """The rater's own."""
     seconds_per_pair: float | None
@@ -63,24 +66,34 @@ def measure(
         is_of_studies=is_of_studies,
         num_answered=by_others + _num_judged(mine, pairs),
         num_seats=seats.num + seats.num_checks,
+        num_skipped=len(_skipped(mine, pairs)),
         num_today=sum(c.created_at >= _local_midnight(now) for c in mine),
         seconds_per_pair=seconds_per_pair(_times_of_showings(mine), now),
     )
 
 
 def _num_judged(mine: Sequence[Comparison], pairs: Mapping[str, Pair]) -> int:
-    """Count the rater's judgements; with a pair that they skip, its second showing is done too."""
-    judged = {(c.pair_id, c.repeats is not None) for c in mine if c.pair_id in pairs}
-    skipped = {(c.pair_id, True) for c in mine if c.choice is Choice.SKIP}
-    return len(
-        judged | {each for each in skipped if each[0] in pairs and pairs[each[0]].asked_again}
-    )
+    """Count the rater's judgements; a pair that they skip is done, and so is its second showing."""
+    told = Counter(_showing(c) for c in mine if c.pair_id in pairs)
+    judged = {showing for showing, num in told.items() if num >= len(pairs[showing[0]].aspects)}
+    skipped = _skipped(mine, pairs)
+    second = {(pair_id, True) for pair_id in skipped if pairs[pair_id].asked_again}
+    return len(judged | {(pair_id, False) for pair_id in skipped} | second)
+
+
+def _skipped(mine: Sequence[Comparison], pairs: Mapping[str, Pair]) -> set[str]:
+    return {c.pair_id for c in mine if c.choice is Choice.SKIP and c.pair_id in pairs}
+
+
+def _showing(comparison: Comparison) -> tuple[str, bool]:
+    """Return which showing of a pair a comparison is of: the first or the second."""
+    return comparison.pair_id, comparison.repeats is not None
 
 
 def _times_of_showings(mine: Sequence[Comparison]) -> list[datetime]:
     """Return when each showing of a pair was done, which may have taken several answers."""
     in_order = sorted(mine, key=lambda comparison: comparison.created_at)
-    return list({(c.pair_id, c.repeats is not None): c.created_at for c in in_order}.values())
+    return list({_showing(c): c.created_at for c in in_order}.values())
 
 
 def seconds_per_pair(times: Sequence[datetime], now: datetime) -> float | None:

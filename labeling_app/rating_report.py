@@ -4,7 +4,7 @@ People alone: simulated raters are programs, and nothing of theirs is in here.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -64,14 +64,17 @@ class RatingReport:
 def report_on(store: Store, round: int | None = None) -> RatingReport:  # noqa: A002
     """Read the store and report on a round, the newest if none is named."""
     number = store.newest_round() if round is None else round
+    # Answers come first: the pairs and raters of what is read here are on record by then.
+    answers = store.comparisons(round=number, kind=RaterKind.PERSON)
+    checks = store.checks(number)
     of_round = {pair.pair_id: pair for pair in store.pairs(number)}
+    gold = {pair.pair_id: pair for pair in store.gold_pairs(number)}
     names = {rater.rater_id: rater.name for rater in store.raters()}
+    answers, checks = (_of_known(names, said) for said in (answers, checks))
     aspects = next((pair.aspects for pair in of_round.values()), (Aspect.OVERALL,))
     aspect = aspects[0]
-    rated = of_aspect(store.comparisons(round=number, kind=RaterKind.PERSON), aspect)
-    checks = store.checks(number)
+    rated = of_aspect(answers, aspect)
     seats = store.seats(number, "")
-    gold = {pair.pair_id: pair for pair in store.gold_pairs(number)}
     described = rater_quality(
         rated,
         of_round | gold,
@@ -93,6 +96,11 @@ def report_on(store: Store, round: int | None = None) -> RatingReport:  # noqa: 
         ],
         wins=_wins(store, rated, of_round),
     )
+
+
+def _of_known(raters: Container[str], said: Sequence[Comparison]) -> list[Comparison]:
+    """Leave out whoever was erased since they were read."""
+    return [comparison for comparison in said if comparison.rater_id in raters]
 
 
 def _of_known_answer(checks: Sequence[Comparison], aspects: Sequence[Aspect]) -> list[Comparison]:

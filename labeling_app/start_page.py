@@ -32,8 +32,8 @@ def _waiting(store: Store) -> str:
     if not newest:
         is_study_open = any(study.status == "open" for study in store.studies())
         return "A study is waiting." if is_study_open else "No pairs are waiting yet."
-    num_rated, num_pairs = store.progress(newest, kind=RaterKind.PERSON)
-    return f"Round {newest}: people have compared {num_rated} of {num_pairs} pairs."
+    found = store.round_progress(newest, kind=RaterKind.PERSON)
+    return f"Round {newest}: people have compared {found.num_compared} of {found.num_pairs} pairs."
 
 
 def _ask_for_name(store: Store) -> None:

@@ -144,6 +144,27 @@ def test_a_skip_gives_the_seat_to_others_for_good(store: Store, people):
     assert pair not in take(store, ada, 6)
 
 
+def test_who_leaves_between_two_questions_gives_the_seat_back(store: Store, people):
+    ada, bob = people[:2]
+    pair = store.pairs()[0]
+    both = (Aspect.ALIGNMENT, Aspect.QUALITY)
+    store.add_pairs([replace(pair, pair_id="two questions", round=3, aspects=both)])
+    (asked, _) = store.take_questions(ada.rater_id, 3, 1, now=NOW)
+    first, second = (replace(answer(asked.pair, ada), aspect=aspect) for aspect in both)
+    store.answer(replace(first, comparison_id="half"), now=NOW)
+    soon, later = NOW + LEASE / 2, NOW + 2 * LEASE
+    assert store.take_questions(bob.rater_id, 3, 1, now=soon) == []
+    assert store.seats(3, bob.rater_id).num_taken_by_others == 0
+    assert len(store.take_questions(bob.rater_id, 3, 1, now=later)) == 2
+    assert store.answer(second, now=later) is None  # Bob holds it
+    assert store.take_questions(ada.rater_id, 3, 1, now=later) == []
+    back = later + 2 * LEASE
+    (rest,) = store.take_questions(ada.rater_id, 3, 1, now=back)  # nor did Bob answer
+    assert rest.aspect is Aspect.QUALITY
+    assert store.answer(second, now=back) is not None
+    assert store.seats(3, bob.rater_id).num_taken_by_others == 1
+
+
 def test_what_is_taken_back_is_the_raters_again(store: Store, people):
     ada, bob = people[:2]
     (pair,) = take(store, ada)
@@ -201,3 +222,46 @@ def test_seats_count_what_is_asked_and_what_others_gave(store: Store, people):
     assert (for_ada.num, for_ada.num_taken_by_others) == (24 + 3 * 6, 4)
     assert (for_bob.num, for_bob.num_taken_by_others) == (42, 0)
     assert store.seats(9, ada.rater_id).num == 0
+
+
+def test_a_skip_and_anothers_answer_are_not_two_of_one(store: Store, people):
+    add_overlap(store)
+    ada, bob = people[:2]
+    (once,) = [pair for pair in store.pairs(2) if pair.num_raters == 1][:1]
+    store.record_many([answer(once, ada, Choice.SKIP), answer(once, bob)])
+    assert store.seats(2, ada.rater_id).num_taken_by_others == 0  # Ada's skip counts for it
+    assert store.seats(2, people[2].rater_id).num_taken_by_others == 1
+
+
+def test_a_pair_is_compared_once_all_is_answered_and_skipped_while_nobody_does(
+    store: Store, people: list[Rater]
+):
+    ann, bob, *_ = people
+    both = (Aspect.ALIGNMENT, Aspect.QUALITY)
+    plain, other = (replace(p, pair_id=f"{p.pair_id}+", round=3) for p in store.pairs()[:2])
+    twice = replace(other, aspects=both)
+    store.add_pairs([plain, twice])
+
+    def found(kind: RaterKind | None = None) -> tuple[int, int, bool]:
+        progress = store.round_progress(3, kind)
+        assert progress.num_pairs == 2
+        return progress.num_compared, progress.num_skipped, progress.is_through
+
+    def say(pair: Pair, rater: Rater, choice: Choice, aspect: Aspect = Aspect.OVERALL) -> None:
+        store.record_many([replace(answer(pair, rater, choice), aspect=aspect)])
+
+    assert found() == (0, 0, False)
+    say(plain, ann, Choice.SKIP)
+    assert found() == (0, 1, False)
+    say(twice, ann, Choice.TIE, Aspect.ALIGNMENT)
+    assert found() == (0, 1, False), "half of what is asked"
+    say(twice, ann, Choice.SKIP, Aspect.QUALITY)
+    assert found() == (0, 2, False), "nothing is compared"
+    say(twice, bob, Choice.TIE, Aspect.QUALITY)
+    assert found() == (1, 1, True), "all is answered, by two"
+    say(plain, bob, Choice.BOTH_BAD)
+    assert found() == found(RaterKind.PERSON) == (2, 0, True)
+    assert found(RaterKind.SIMULATED) == (0, 0, False)
+    store.take_back(bob.rater_id, 3, "undo")
+    assert found() == (1, 1, True)
+    assert store.round_progress(9).num_pairs == 0

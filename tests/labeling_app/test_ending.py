@@ -18,6 +18,12 @@ def test_it_says_what_comes_next():
     assert end.command == "tastemaker round"
 
 
+def test_what_was_skipped_is_no_answer():
+    end = ending(replace(progress(40), num_skipped=1), "Ada", Path("workspace"))
+    assert end.text.startswith("You skipped 1 pair of round 2; all other answers are there.")
+    assert end.command == "tastemaker round"
+
+
 def test_who_waits_for_others_is_told_so():
     end = ending(replace(progress(40), num_answered=38), "Ada", Path("workspace"))
     assert end.title.startswith("Nothing is left for you just now")

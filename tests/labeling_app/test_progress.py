@@ -56,7 +56,12 @@ def test_a_pair_with_two_questions_is_one_judgement():
     first = comparison("p1", NOON)
     mine = [replace(first, aspect=aspect) for aspect in (Aspect.ALIGNMENT, Aspect.QUALITY)]
     seats = Seats(num=4, num_taken_by_others=0)
-    assert measure(mine, pairs("p1"), seats, 3, NOON).num_answered == 1
+    both = {"p1": replace(pairs("p1")["p1"], aspects=(Aspect.ALIGNMENT, Aspect.QUALITY))}
+    assert measure(mine, both, seats, 3, NOON).num_answered == 1
+    assert measure(mine[:1], both, seats, 3, NOON).num_answered == 0
+    skipped = replace(first, aspect=Aspect.ALIGNMENT, choice=Choice.SKIP)
+    progress = measure([skipped], both, seats, 3, NOON)
+    assert (progress.num_answered, progress.num_skipped) == (1, 1)
 
 
 def test_the_time_left_is_that_of_pairs_however_many_questions_each_has():

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from data.records import Aspect, Choice, Comparison, Pair, Policy, Rater, RaterKind
+from data.store import Store
 from data.workspace import Workspace
 from labeling_app.rating_report import report_on
 from labeling_app.rating_words import agreement_words, rater_words, side_words, win_words
@@ -99,6 +100,42 @@ def test_policies_that_meet_have_a_win_rate(tmp_path: Path, add_round: Callable)
     assert (win.newer, win.older, win.rate.num) == ("newer", "secret-policy", 60)
     assert 0.65 < win.rate.value < 0.9
     assert win_words(win).startswith("newer over secret-policy: ")
+
+
+@pytest.mark.parametrize("after", ["pairs", "gold_pairs", "raters", "comparisons", "checks"])
+def test_what_comes_or_goes_while_it_is_read_is_no_error(
+    workspace: Workspace, ada: Rater, monkeypatch: pytest.MonkeyPatch, after: str
+):
+    """A pair, its gold, a rater and an answer come, and another rater is erased, in between."""
+    store = workspace.store()
+    pair = store.pairs()[0]
+    store.record_many([_left(pair, ada)])
+    read, new = getattr(Store, after), Rater.new("new", RaterKind.PERSON)
+
+    def then_more(*arguments: object, **wanted: object) -> object:
+        found = read(*arguments, **wanted)
+        if store.find_rater("new", RaterKind.PERSON) is None:
+            more = [replace(pair, pair_id="more"), replace(pair, pair_id="gold", better=pair.image_a)]
+            store.add_pairs(more)
+            store.add_rater(new)
+            store.record_many([_left(each, new) for each in more])
+            store.erase_rater(ada.rater_id)
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, after, then_more)
+        report_on(store)
+    assert [line.name for line in report_on(store).raters] == ["new"]
+
+
+def _left(pair: Pair, rater: Rater) -> Comparison:
+    return Comparison.new(
+        pair_id=pair.pair_id,
+        rater_id=rater.rater_id,
+        choice=Choice.LEFT,
+        shown_left=pair.image_a,
+        idempotency_key=f"{pair.pair_id} {rater.name}",
+    )
 
 
 def test_it_is_said_in_words(rated: Workspace, empty_workspace: Workspace):
