@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from data.records import Aspect
-from reward_training.config import FitConfig
+from reward_training.config import FitConfig, TrainingConfig
 from reward_training.inputs.dataset import Comparisons
 from reward_training.inputs.split import split_notes
 from reward_training.learning.joint_training import JointFitting
@@ -41,6 +41,8 @@ def describe(
     control = fitting.reward.backbone.control
     if selection.num_updates == 0:
         notes.append(f"no update lowered the held-out loss: this is untouched {control}")
+    elif unseen := _unseen_note(config.training, len(comparisons)):
+        notes.append(unseen)
     return {
         "backbone": config.backbone,
         "control": control,
@@ -52,6 +54,17 @@ def describe(
         "curve": selection.curve,
         "notes": notes,
     }
+
+
+def _unseen_note(training: TrainingConfig, num: int) -> str:
+    """Say so where there are too few updates for every comparison to be learned from."""
+    num_drawn = training.num_updates * training.batch_size
+    if num_drawn >= num:
+        return ""
+    return (
+        f"training.num_updates {training.num_updates} x batch_size {training.batch_size} draws "
+        f"{num_drawn} of {num} comparisons: with more updates, all of them would be learned from"
+    )
 
 
 def measure_outputs(

@@ -67,12 +67,16 @@ def fit_posterior(
     bar: Float[Tensor, ""],
     ties: TieModel,
 ) -> Posterior:
-    """Return what is left open after comparisons, read in chunks, under a fitted model of ties."""
+    """Return what is left open after comparisons, read in chunks, under a fitted model of ties.
+
+    Computed on the CPU, because not every device has double precision.
+    """
     total = _Sums()
     for features, rewards, weight in chunks:
-        both, raw = features.double(), rewards.double()
-        told = information(raw, tie_logit=tie_logit.double(), bar=bar.double(), ties=ties)
-        told = told * weight.double()[:, None, None]
+        both, raw, weights, tie, bad = (
+            each.cpu().double() for each in (features, rewards, weight, tie_logit, bar)
+        )
+        told = information(raw, tie_logit=tie, bar=bad, ties=ties) * weights[:, None, None]
         total.precision = total.precision + torch.einsum("pia,pij,pjb->ab", both, told, both)
         total.features = total.features + both.mean(dim=1).sum(dim=0)
         total.directions = total.directions + (both[:, 0] - both[:, 1]).square().sum()

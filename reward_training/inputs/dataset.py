@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 from torch.nn import functional
 
@@ -133,7 +133,8 @@ def read_images(snapshot: Snapshot, images: list[str]) -> Iterator[Float[Tensor,
         raw = snapshot.image_bytes(sha256)
         try:
             with Image.open(io.BytesIO(raw)) as picture:
-                pixels = np.asarray(picture.convert("RGB"), dtype=np.float32) / 255
+                upright = ImageOps.exif_transpose(picture)  # as browsers show it
+                pixels = np.asarray(upright.convert("RGB"), dtype=np.float32) / 255
         except (UnidentifiedImageError, OSError, SyntaxError) as error:
             raise ImageError(
                 f"image {sha256[:12]} of snapshot {snapshot.hash} is not a picture ({error}); "

@@ -195,7 +195,9 @@ class Fitting(TrainingLoop[LearnedReward]):
         head = self.reward.head
         if isinstance(head, SimilarityHead):
             images = self.features.images(shown.images)
-            return head.table(images, self.features.prompts(shown.prompts))
+            prompts = self.features.prompts(shown.prompts)
+            with torch.autocast(images.device.type, enabled=False):  # bf16 would round rewards
+                return head.table(images.float(), prompts.float())
         asked = shown.is_own | shown.rivals(RIVALS if self.config.contrast else 0)
         prompts, images = asked.nonzero(as_tuple=True)
         rewards = head(*self._read(shown.images[images], shown.prompts[prompts]))

@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from reward_training.inputs.outcomes import PREFERS_A, TIE
 
 NUM_RESAMPLES = 2000
+_DRAWN_AT_ONCE = 2**20
 COVERAGE = 0.95
 
 Margins = Float[np.ndarray, " pairs"]
@@ -52,10 +53,23 @@ def clustered_estimate(
     sums, sizes = np.bincount(rows, values), np.bincount(rows)
     if len(sizes) < 2:
         return Estimate(float(values.mean()), None, None)
-    drawn = generator.integers(len(sizes), size=(NUM_RESAMPLES, len(sizes)))
-    means = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
+    means = _resampled_means(sums, sizes, generator)
     low, high = np.quantile(means, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
     return Estimate(float(values.mean()), float(low), float(high))
+
+
+def _resampled_means(
+    sums: Float[np.ndarray, " clusters"],
+    sizes: Int[np.ndarray, " clusters"],
+    generator: np.random.Generator,
+) -> Float[np.ndarray, " resamples"]:
+    """Draw clusters with replacement, some resamples at a time: clusters can be 100,000 prompts."""
+    means, num_at_once = [], max(1, _DRAWN_AT_ONCE // len(sizes))
+    for first in range(0, NUM_RESAMPLES, num_at_once):
+        num = min(num_at_once, NUM_RESAMPLES - first)
+        drawn = generator.integers(len(sizes), size=(num, len(sizes)))
+        means.append(sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1))
+    return np.concatenate(means)
 
 
 def tie_aware_hits(

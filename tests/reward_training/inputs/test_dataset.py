@@ -1,8 +1,10 @@
+import io
 from collections import Counter
 from dataclasses import replace
 
 import pytest
 import torch
+from PIL import Image
 
 from data.errors import ImageError, RewardError
 from data.records import Aspect, Choice
@@ -74,6 +76,15 @@ def test_images_are_read_in_order_as_colours_from_zero_to_one(snapshot):
     assert [image.shape for image in images] == [(3, 16, 16)] * 3
     assert all(0 <= image.min() <= image.max() <= 1 for image in images)
     assert torch.equal(images[1], next(read_images(snapshot, keys[1:])))
+
+
+def test_a_photograph_is_read_as_browsers_show_it(snapshot, monkeypatch):
+    lying, exif, file = Image.new("RGB", (6, 4), "red"), Image.Exif(), io.BytesIO()
+    exif[0x0112] = 6  # Orientation: to be turned by a quarter
+    lying.save(file, "JPEG", exif=exif)
+    monkeypatch.setattr(type(snapshot), "image_bytes", lambda *_: file.getvalue())
+    (pixels,) = read_images(snapshot, ["photograph"])
+    assert pixels.shape == (3, 6, 4)
 
 
 def test_comparisons_on_unseen_prompts_are_left_out(mixed):

@@ -5,6 +5,7 @@ import torch
 
 from data.errors import RewardError
 from reward_training.inputs.dataset import read_images
+from reward_training.inputs.shown import Shown
 from reward_training.learning.checkpoint import Checkpoint
 from reward_training.learning.losses import cross_entropy, smooth_targets
 from reward_training.learning.optimiser import batch_rows, warm_up
@@ -232,3 +233,13 @@ def test_half_precision_keeps_the_weights_whole_and_the_loss_near(make_fitting, 
     assert low._update(few, optimiser) == pytest.approx(fitting.loss(few).item(), rel=0.05)
     assert {weight.dtype for weight in low.reward.trained_parameters().values()} == {torch.float32}
     assert all(weight.isfinite().all() for weight in low.reward.trained_parameters().values())
+
+
+def test_half_precision_of_features_leaves_rewards_unrounded(make_fitting, quick_config):
+    """A step of bf16 at a reward of 30 is an eighth."""
+    low, comparisons, _ = make_fitting("all", replace(quick_config.training, precision="bf16"))
+    shown = Shown.of(comparisons.take(torch.arange(8)))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert low.features.images(shown.images).dtype == torch.bfloat16
+        rewards = low._table(shown)
+    assert not torch.equal(rewards, rewards.bfloat16().float())

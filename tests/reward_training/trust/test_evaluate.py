@@ -36,6 +36,14 @@ def test_the_interval_holds_the_estimate_and_widens_with_clusters():
     assert clustered.high - clustered.low > 3 * (alone.high - alone.low)
 
 
+def test_few_resamples_at_a_time_are_the_same_resamples(monkeypatch):
+    margin, outcome = random_pairs(0)
+    values, cluster = hits(margin, outcome % 2), np.repeat(np.arange(20), 10)
+    whole = clustered_estimate(values, cluster, np.random.default_rng(5))
+    monkeypatch.setattr("reward_training.trust.evaluate._DRAWN_AT_ONCE", 130)
+    assert clustered_estimate(values, cluster, np.random.default_rng(5)) == whole
+
+
 def test_the_interval_covers_the_truth_about_as_often_as_it_says():
     generator = np.random.default_rng(1)
     covered = 0
