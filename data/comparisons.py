@@ -3,12 +3,14 @@
 import dataclasses
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 
 from data import rows
 from data.assignment_queries import SERVED
 from data.engine import Connection, Verbs
 from data.errors import UnknownRecord
-from data.records import Aspect, Choice, Comparison, Counts, RaterKind
+from data.imported_answers import Question, is_imported, is_late, known_time, question
+from data.records import Choice, Comparison, Counts, RaterKind
 
 
 class Comparisons(Verbs):
@@ -18,8 +20,9 @@ class Comparisons(Verbs):
         """Record comparisons in one transaction and return what is stored, in the same order.
 
         A key that is known returns what was stored under it, so a retry changes nothing. A rater's
-        second thought on a pair and aspect supersedes the first. An unknown pair or rater, or an
-        image shown that is not the pair's, is an `UnknownRecord` and records nothing.
+        second thought on a pair and aspect supersedes the first; only an imported answer that comes
+        late, as `imported_answers` has it, is recorded as withdrawn. An unknown pair or rater, or
+        an image shown that is not the pair's, is an `UnknownRecord` and records nothing.
         """
         with self.writing() as connection:
             return self.record_in(connection, comparisons)
@@ -54,17 +57,7 @@ class Comparisons(Verbs):
         last = _latest(connection, rater_id, round)
         if last is None:
             return None
-        event = Comparison.new(
-            pair_id=last.pair_id,
-            rater_id=rater_id,
-            choice=Choice.UNDO,
-            aspect=last.aspect,
-            shown_left=last.shown_left,
-            idempotency_key=idempotency_key,
-            supersedes=last.comparison_id,
-            repeats=last.repeats,
-        )
-        return rows.COMPARISONS.insert(connection, [event])[0]
+        return rows.COMPARISONS.insert(connection, [_undo_of(last, idempotency_key)])[0]
 
     def comparisons(
         self,
@@ -112,17 +105,6 @@ class Comparisons(Verbs):
             by_round=dict(sorted(by_round.items())),
         )
 
-    def progress(self, round: int, kind: RaterKind | None = None) -> tuple[int, int]:  # noqa: A002
-        """Return how many of the round's pairs have a current comparison, and how many it has."""
-        query = """SELECT
-            (SELECT count(DISTINCT pair_id) FROM current_comparisons
-                WHERE round = ? AND (CAST(? AS VARCHAR) IS NULL OR kind = ?)),
-            (SELECT count(*) FROM round_pairs WHERE round = ?)"""
-        with self.reading() as connection:
-            row = connection.execute(query, [round, *[_value(kind)] * 2, round]).fetchone()
-        assert row is not None
-        return int(row[0]), int(row[1])
-
     def _check(self, connection: Connection, comparisons: Sequence[Comparison]) -> None:
         wanted_pairs = sorted({c.pair_id for c in comparisons})
         pairs = {p.pair_id: p for p in rows.PAIRS.select(connection, pair_id=wanted_pairs)}
@@ -154,26 +136,70 @@ def _latest(connection: Connection, rater_id: str, number: int) -> Comparison | 
     return None if found is None else rows.COMPARISONS.read(found)
 
 
-def _chained(connection: Connection, comparisons: Sequence[Comparison]) -> list[Comparison]:
-    """Let each comparison supersede the rater's current one on the same question."""
-    current = rows.COMPARISONS.select(
-        connection,
-        source="current_answers",
-        rater_id=sorted({c.rater_id for c in comparisons}),
-        pair_id=sorted({c.pair_id for c in comparisons}),
+def _undo_of(answer: Comparison, idempotency_key: str) -> Comparison:
+    return Comparison.new(
+        pair_id=answer.pair_id,
+        rater_id=answer.rater_id,
+        choice=Choice.UNDO,
+        aspect=answer.aspect,
+        shown_left=answer.shown_left,
+        idempotency_key=idempotency_key,
+        supersedes=answer.comparison_id,
+        repeats=answer.repeats,
     )
-    standing = {_question(c): c.comparison_id for c in current}
+
+
+def _chained(connection: Connection, comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """Let each comparison supersede the rater's current one on the same question, unless late."""
+    current = _asked_of(connection, comparisons, source="current_answers")
+    standing = {question(each): each.comparison_id for each in current}
+    newest = _newest_times(connection, [each for each in comparisons if is_imported(each)])
     chained: list[Comparison] = []
     for comparison in comparisons:
-        asked = _question(comparison)
+        asked = question(comparison)
+        if is_late(comparison, newest.get(asked)):
+            chained += [comparison, _withdrawn_at(comparison, newest[asked])]
+            continue
         if comparison.supersedes is None and asked in standing:
             comparison = dataclasses.replace(comparison, supersedes=standing[asked])  # noqa: PLW2901
         standing[asked] = comparison.comparison_id
+        _note_time(newest, comparison)
         chained.append(comparison)
     return chained
 
 
-def _question(comparison: Comparison) -> tuple[str, str, Aspect, bool]:
-    """Return what was asked of whom; the second time is a question of its own."""
-    is_repeat = comparison.repeats is not None
-    return comparison.rater_id, comparison.pair_id, comparison.aspect, is_repeat
+def _asked_of(
+    connection: Connection, comparisons: Sequence[Comparison], source: str | None = None
+) -> list[Comparison]:
+    """List what is on record of the same raters and pairs, or in a view of it."""
+    return rows.COMPARISONS.select(
+        connection,
+        source=source,
+        rater_id=sorted({each.rater_id for each in comparisons}),
+        pair_id=sorted({each.pair_id for each in comparisons}),
+    )
+
+
+def _newest_times(
+    connection: Connection, comparisons: Sequence[Comparison]
+) -> dict[Question, datetime]:
+    """Return when raters last said something, or took it back, by question."""
+    newest: dict[Question, datetime] = {}
+    for event in _asked_of(connection, comparisons) if comparisons else []:
+        _note_time(newest, event)
+    return newest
+
+
+def _note_time(newest: dict[Question, datetime], event: Comparison) -> None:
+    said, asked = known_time(event), question(event)
+    if said is not None:
+        newest[asked] = max(said, newest.get(asked, said))
+
+
+def _withdrawn_at(late: Comparison, moment: datetime) -> Comparison:
+    """Withdraw a late answer as of the newer one, so that others in between are judged by theirs.
+
+    It cannot stand beneath the newer one in the chain: what that supersedes was written before.
+    """
+    event = _undo_of(late, f"{late.idempotency_key}:late")
+    return dataclasses.replace(event, created_at=moment)

@@ -23,7 +23,7 @@ def kind_cell(comparison: ExchangedComparison) -> str | None:
 
 def comparison_id(row: Row) -> str | None:
     """Return the id that the comparison has where it was exported; None where a row tells none."""
-    return _as_id(row, row.cells["comparison_id"]) if row.has("comparison_id") else None
+    return _as_id(row, row.cells.get("comparison_id"))
 
 
 def comparison_ids(row: Row, number: int) -> Sequence[str | None]:
@@ -33,7 +33,9 @@ def comparison_ids(row: Row, number: int) -> Sequence[str | None]:
     return [_as_id(row, each) for each in row.items("comparison_id", number)]
 
 
-def _as_id(row: Row, value: object) -> str:
+def _as_id(row: Row, value: object) -> str | None:
+    if value in (None, ""):
+        return None
     if not isinstance(value, str) or not _ID.fullmatch(value):
         row.fail(
             "column 'comparison_id': expected 16 digits of 0-9 and a-f, as `tastemaker export`"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NoReturn, TypeVar
 
-from data.errors import ExchangeError
+from data.exchange.checks import refuse
 from data.exchange.record import ImageSource
 
 WordT = TypeVar("WordT")
@@ -22,7 +22,7 @@ class Row:
 
     def fail(self, problem: str) -> NoReturn:
         """Refuse the row: an `ExchangeError` with its number."""
-        raise ExchangeError(f"row {self.number}: {problem}")
+        refuse(self.number, problem)
 
     def has(self, column: str) -> bool:
         """Whether there is something in a cell."""
@@ -101,7 +101,7 @@ class Row:
         try:
             return value if value.tzinfo is None else value.astimezone(UTC).replace(tzinfo=None)
         except OverflowError:
-            self._expected(column, "a time within the calendar", value)
+            self._expected(column, "a time within the calendar", self.cells.get(column))
 
     def image(self, column: str) -> ImageSource:
         """Return an image: bytes, a path, or one of them in `{bytes, path}`."""

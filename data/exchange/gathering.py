@@ -1,17 +1,18 @@
 """Exchanged comparisons become records of a workspace, each of them checked."""
 
-from collections import Counter
-from collections.abc import Set
 from dataclasses import dataclass, replace
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
-from data.errors import ExchangeError
+from data.exchange.checks import LONGEST_NAME, check_name, check_text, refuse
+from data.exchange.known import Known, same_pair
 from data.exchange.record import ExchangedComparison, Preference
-from data.files import canonical_json, sha256_of
-from data.plain_text import can_be_kept
+from data.exchange.votes import VoteNumbers, vote_name
+from data.files import digest, sha256_of
+from data.imported_answers import answer_key, content_key
 from data.prompts import MAX_CHARACTERS
 from data.records import (
     IMPORTED,
+    Aspect,
     Choice,
     Comparison,
     Image,
@@ -27,8 +28,6 @@ from data.store import Batch
 
 PREFIX = f"{IMPORTED}:"
 """Before the names of policies, so that no model from elsewhere is taken for one of the rounds."""
-
-_LONGEST_NAME = 200
 
 
 class Content(NamedTuple):
@@ -48,16 +47,15 @@ class Origin:
     rater_kind: RaterKind = RaterKind.PERSON
     round: int = 0
     split: Split = "compared"
+    aspects: tuple[Aspect, ...] = (Aspect.OVERALL,)
+    """What is asked about the pairs, where they are yet to be compared."""
 
 
 class Gathering:
     """Collects a batch, comparison by comparison; one that does not fit is an `ExchangeError`."""
 
-    def __init__(self, origin: Origin, known: Set[str] = frozenset()) -> None:
-        """Begin with nothing.
-
-        `known` are the ids and the idempotency keys of comparisons that are there already.
-        """
+    def __init__(self, origin: Origin, known: Known) -> None:
+        """Begin with nothing but what is known already."""
         self._origin = origin
         self._known = known
         self.num_known = 0
@@ -70,7 +68,7 @@ class Gathering:
         self._raters: dict[str, Rater] = {}
         self._comparisons: list[Comparison] = []
         self._row_of: dict[tuple[str, ...], int] = {}
-        self._num_votes = Counter[tuple[str, ...]]()
+        self._numbers = VoteNumbers(known.votes)
 
     def batch(self) -> Batch:
         """Return all that was gathered, without what only known comparisons are about."""
@@ -95,12 +93,16 @@ class Gathering:
     def add(self, given: ExchangedComparison, content_a: Content, content_b: Content) -> None:
         """Add a pair, and what was said of it if anything was."""
         if content_a.sha256 == content_b.sha256:
-            _fail(given, "both images are the same; expected two that differ")
+            refuse(given.row, "both images are the same; expected two that differ")
         prompt = self._prompt(given)
         image_a = self._image(given, prompt, given.policy_a, content_a)
         image_b = self._image(given, prompt, given.policy_b, content_b)
         pair = Pair.new(
-            round=self._origin.round, prompt_id=prompt.prompt_id, image_a=image_a, image_b=image_b
+            round=self._origin.round,
+            prompt_id=prompt.prompt_id,
+            image_a=image_a,
+            image_b=image_b,
+            aspects=self._origin.aspects,
         )
         pair = self._pairs.setdefault(pair.pair_id, pair)
         if given.preference is None or self._compare(
@@ -110,8 +112,8 @@ class Gathering:
 
     def _prompt(self, given: ExchangedComparison) -> Prompt:
         text = given.prompt.strip()  # as prompt sets have it: else it would be another prompt
-        _check_text(given, "prompt", text, MAX_CHARACTERS)
-        _check_text(given, "family", given.family, _LONGEST_NAME)
+        check_text(given.row, "prompt", text, MAX_CHARACTERS)
+        check_text(given.row, "family", given.family, LONGEST_NAME)
         prompt = Prompt.new(
             text,
             family=given.family,
@@ -120,7 +122,9 @@ class Gathering:
         )
         known = self._prompts.setdefault(prompt.prompt_id, prompt)
         if known.split != prompt.split:
-            _fail(given, f"the prompt is in split {known.split} above and in {prompt.split} here")
+            refuse(
+                given.row, f"the prompt is in split {known.split} above and in {prompt.split} here"
+            )
         return known
 
     def _image(
@@ -128,7 +132,7 @@ class Gathering:
     ) -> str:
         """Add an image and return its id."""
         name = PREFIX + (policy or self._origin.source)
-        _check_name(given, "model", name)
+        check_name(given.row, "model's name", name)
         self._policies.setdefault(name, Policy(name=name, base=IMPORTED))
         width, height = content.width, content.height
         image = Image.new(
@@ -148,31 +152,31 @@ class Gathering:
         self, given: ExchangedComparison, preference: Preference, pair: Pair, a: str, b: str
     ) -> bool:
         """Add what was said of a pair; return whether it is new."""
-        rater = self._rater(given, pair)
-        told = (rater.rater_id, pair.pair_id, given.aspect.value, given.own_id)
-        self._refuse_second(given, told, "the same rater on the same pair as")
         if given.comparison_id is not None:
             self._refuse_second(given, (given.comparison_id,), "the same comparison_id as")
-        a_is_left = given.a_is_left
-        if a_is_left is None:  # drawn by the content: the better one must not always be left
-            a_is_left = (int(sha256_of("".join(sorted((a, b))).encode()), 16) % 2 == 0) == (a < b)
+            if given.rater is None and self._known.has(given.comparison_id):
+                self.num_known += 1  # and it has its number already
+                return False
+        rater = self._rater(given, pair)
+        told = (rater.rater_id, same_pair(pair), given.aspect.value, given.own_id)
+        self._refuse_second(given, told, "the same rater on the same pair as")
+        a_is_left = _is_a_left(given, a, b)
         preferred = {Preference.A: a, Preference.B: b}.get(preference, preference.value)
         left = a if a_is_left else b
-        said = [preferred, left, given.milliseconds, given.created_at]
-        key = f"{IMPORTED}:{sha256_of(canonical_json([*told, *said]).encode())}"
-        if not self._known.isdisjoint({key, given.comparison_id}):
+        content = content_key([*told, preferred, left, given.milliseconds, given.created_at])
+        if self._known.has(content, given.comparison_id):
             self.num_known += 1
             return False
         comparison = Comparison.new(
             pair_id=pair.pair_id,
             rater_id=rater.rater_id,
-            choice=_choice(preference, a_is_left),
+            choice=choice_of(preference, a_is_left=a_is_left),
             aspect=given.aspect,
             shown_left=left,
             milliseconds=given.milliseconds,
-            idempotency_key=key,
+            idempotency_key=answer_key(content, by_time=bool(given.rater and given.created_at)),
         )
-        known_by = given.comparison_id or comparison.comparison_id
+        known_by = given.comparison_id or digest(content)
         when = given.created_at or comparison.created_at
         self._comparisons.append(replace(comparison, comparison_id=known_by, created_at=when))
         return True
@@ -181,39 +185,33 @@ class Gathering:
         self, given: ExchangedComparison, told: tuple[str, ...], problem: str
     ) -> None:
         if told in self._row_of:
-            _fail(given, f"{problem} in row {self._row_of[told]}")
+            refuse(given.row, f"{problem} in row {self._row_of[told]}")
         self._row_of[told] = given.row
 
     def _rater(self, given: ExchangedComparison, pair: Pair) -> Rater:
         """Return who it was; nameless votes on one pair are by so many nameless raters."""
         kind, name = given.rater_kind or self._origin.rater_kind, given.rater
         if name is None:
-            asked = (pair.pair_id, kind.value, given.aspect.value)
-            self._num_votes[asked] += 1
-            name = f"{self._origin.source}, vote {self._num_votes[asked]}"
-        _check_name(given, "rater", name)
+            asked = (same_pair(pair), kind.value, given.aspect.value)
+            number = self._numbers.next(asked, has_id=given.comparison_id is not None)
+            name = vote_name(self._origin.source, number)
+        check_name(given.row, "rater's name", name)
         rater = Rater.new(name, kind)
         return self._raters.setdefault(rater.rater_id, rater)
 
 
-def _choice(preference: Preference, a_is_left: bool) -> Choice:
+def _is_a_left(given: ExchangedComparison, a: str, b: str) -> bool:
+    """Return the side that was told, else one drawn by the content: the better is not always left.
+
+    The same is drawn in every import.
+    """
+    if given.a_is_left is not None:
+        return given.a_is_left
+    return (int(sha256_of("".join(sorted((a, b))).encode()), 16) % 2 == 0) == (a < b)
+
+
+def choice_of(preference: Preference, *, a_is_left: bool) -> Choice:
+    """Return what was said of two images in terms of the sides that they stood on."""
     if preference in (Preference.A, Preference.B):
         return Choice.LEFT if (preference is Preference.A) == a_is_left else Choice.RIGHT
     return Choice(preference.value)
-
-
-def _check_name(given: ExchangedComparison, noun: str, name: str) -> None:
-    _check_text(given, f"{noun}'s name", name, _LONGEST_NAME)
-    if not name.isprintable():
-        _fail(given, f"the {noun}'s name {name[:60]!r} has characters that cannot be shown")
-
-
-def _check_text(given: ExchangedComparison, noun: str, text: str, longest: int) -> None:
-    if len(text) > longest:
-        _fail(given, f"the {noun} has {len(text)} characters; at most {longest} are allowed")
-    if not can_be_kept(text):
-        _fail(given, f"the {noun} has characters that are no text")
-
-
-def _fail(given: ExchangedComparison, problem: str) -> NoReturn:
-    raise ExchangeError(f"row {given.row}: {problem}")

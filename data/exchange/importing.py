@@ -3,7 +3,6 @@
 import contextlib
 import fcntl
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from data import rows
@@ -11,23 +10,14 @@ from data.errors import ExchangeError, ImageError, TastemakerError, WorkspaceErr
 from data.exchange.folder import read_pairs
 from data.exchange.format import Format
 from data.exchange.gathering import Content, Gathering, Origin
+from data.exchange.known import known_in
+from data.exchange.outcome import Imported, outcome_of
 from data.exchange.pictures import check_picture, read_source
 from data.exchange.reading import read_rows
 from data.exchange.record import ExchangedComparison, ImageSource
 from data.files import sha256_of
-from data.records import IMPORTED, Image, RaterKind
+from data.records import IMPORTED, Image
 from data.workspace import Workspace
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Imported:
-    """What an import added and what was there already."""
-
-    num_comparisons: int
-    num_known: int
-    num_pairs: int
-    by_kind: dict[RaterKind, int]
-    """Of the comparisons that were added."""
 
 
 def import_table(workspace: Workspace, file: Path, form: Format, origin: Origin) -> Imported:
@@ -35,7 +25,7 @@ def import_table(workspace: Workspace, file: Path, form: Format, origin: Origin)
 
     An `ExchangeError` names the file, the row and the reason; store and images are as before then.
     """
-    with _naming(file):
+    with naming(file):
         return import_comparisons(workspace, form.read(read_rows(file)), file.parent, origin)
 
 
@@ -43,7 +33,7 @@ def import_folder(workspace: Workspace, folder: Path, table: Path, origin: Origi
     """Add the pairs of a folder of images and its table, as `read_pairs` has it, or nothing."""
     if not folder.is_dir():
         raise ExchangeError(f"{folder}: no such folder; expected one with images")
-    with _naming(table):
+    with naming(table):
         return import_comparisons(workspace, read_pairs(table), folder, origin)
 
 
@@ -55,7 +45,7 @@ def import_comparisons(
 ) -> Imported:
     """Add comparisons whose images are bytes or files below `folder`, all or none."""
     with alone(workspace), _Images(workspace, folder) as images:
-        gathering = Gathering(origin, _known(workspace))
+        gathering = Gathering(origin, known_in(workspace.store(), origin.source))
         for given in comparisons:
             gathering.add(
                 given, images.take(given, given.image_a), images.take(given, given.image_b)
@@ -63,14 +53,8 @@ def import_comparisons(
         return _record(workspace, gathering)
 
 
-def _known(workspace: Workspace) -> set[str]:
-    """Return the ids and the keys of all comparisons, of withdrawn ones too."""
-    events = workspace.store().comparison_events()
-    return {name for each in events for name in (each.comparison_id, each.idempotency_key)}
-
-
 @contextlib.contextmanager
-def _naming(file: Path) -> Iterator[None]:
+def naming(file: Path) -> Iterator[None]:
     """Let errors begin with the file's name."""
     try:
         yield
@@ -137,15 +121,9 @@ def _record(workspace: Workspace, gathering: Gathering) -> Imported:
         raise ExchangeError("it has no pairs; expected at least one")
     _refuse_own_images(workspace, gathering.images())
     known_pairs = {pair.pair_id for pair in store.pairs()}
+    num_pairs = sum(pair.pair_id not in known_pairs for pair in batch.pairs)
     store.add_batch(batch)
-    kind_of = {rater.rater_id: rater.kind for rater in batch.raters}
-    kinds = [kind_of[comparison.rater_id] for comparison in batch.comparisons]
-    return Imported(
-        num_comparisons=len(batch.comparisons),
-        num_known=gathering.num_known,
-        num_pairs=sum(pair.pair_id not in known_pairs for pair in batch.pairs),
-        by_kind={kind: kinds.count(kind) for kind in RaterKind if kind in kinds},
-    )
+    return outcome_of(store, batch, num_known=gathering.num_known, num_pairs=num_pairs)
 
 
 def _refuse_own_images(workspace: Workspace, images: Iterable[Image]) -> None:

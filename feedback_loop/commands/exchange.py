@@ -2,9 +2,18 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from data.errors import ConfigError
+from data.workspace import Workspace, resolve_root
 from feedback_loop.commands.arguments import Arguments
+from feedback_loop.hints import hint
+from feedback_loop.terminal import say
+
+if TYPE_CHECKING:
+    from data.exchange.gathering import Origin
+    from data.exchange.outcome import Imported
+    from data.records import Aspect, RaterKind
 
 EXPORT_ABOUT = """Write the comparisons of a workspace: to FILE (.csv, .jsonl or .parquet) without
 images, for this workspace; or with --format and --out, with images, as another data set does."""
@@ -44,16 +53,23 @@ def export(argv: list[str]) -> None:
 
 def _export(arguments: argparse.Namespace) -> None:
     from data.records import RaterKind
-    from data.workspace import Workspace, resolve_root
     from feedback_loop.exporting import export_folder
-    from feedback_loop.own_pairs import export_comparisons
 
     workspace = Workspace.open(resolve_root(arguments.workspace))
     kind = None if arguments.kind is None else RaterKind(arguments.kind)
     if arguments.format is None:
-        export_comparisons(workspace, arguments.file, kind)
+        _export_own(workspace, arguments.file, kind)
     else:
         export_folder(workspace, arguments.out, arguments.format, arguments.container, kind)
+
+
+def _export_own(workspace: Workspace, file: Path, kind: "RaterKind | None") -> None:
+    from data.exchange.own_pairs import export_own
+
+    snapshot = export_own(workspace, file, kind)
+    counts = {k.value: sum(choices.values()) for k, choices in snapshot.counts.items()}
+    said = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    say(f"{file}: {len(snapshot.rows())} comparisons ({said}), snapshot {snapshot.hash}")
 
 
 def import_(argv: list[str]) -> None:
@@ -70,7 +86,12 @@ def import_(argv: list[str]) -> None:
         choices=("train", "compared", "unseen"),
         help="of prompts, where a table tells none (default: compared)",
     )
-    parser.add_argument("--round", type=int, metavar="N", help="that pairs belong to (default: 0)")
+    parser.add_argument(
+        "--round",
+        type=int,
+        metavar="N",
+        help="that pairs belong to, up to the one that the loop is at (default: 0)",
+    )
     parser.add_argument(
         "--source", metavar="NAME", help="of nameless models and raters (default: the format)"
     )
@@ -92,21 +113,72 @@ def _check_import(arguments: argparse.Namespace) -> None:
 
 
 def _import(arguments: argparse.Namespace) -> None:
-    from data.workspace import Workspace, resolve_root
-    from feedback_loop.importing import import_elsewhere
-    from feedback_loop.own_pairs import import_comparisons
+    from data.exchange.formats import format_of
+    from data.exchange.importing import import_folder, import_table
+    from data.exchange.own_pairs import import_own
 
-    workspace = Workspace.open(resolve_root(arguments.workspace))
-    if arguments.format is None and arguments.prompts is None:
-        import_comparisons(workspace, arguments.file)
+    workspace, file = Workspace.open(resolve_root(arguments.workspace)), arguments.file
+    if arguments.prompts is not None:
+        added = import_folder(workspace, file, arguments.prompts, _origin(workspace, arguments))
+    elif arguments.format is not None:
+        form = format_of(arguments.format)
+        added = import_table(workspace, file, form, _origin(workspace, arguments))
+    else:
+        _say(file, import_own(workspace, file))
         return
-    import_elsewhere(
-        workspace,
-        arguments.file,
-        format_name=arguments.format,
-        prompts=arguments.prompts,
-        kind=arguments.kind or "person",
+    _say(file, added, f"; {added.num_pairs} new pairs")
+    say(f"next: {hint(workspace, 'status')}")
+
+
+def _origin(workspace: Workspace, arguments: argparse.Namespace) -> "Origin":
+    """Return what holds where a table tells nothing."""
+    from data.exchange.gathering import Origin
+    from data.records import RaterKind
+
+    number = arguments.round or 0
+    _refuse_later_round(workspace, number)
+    return Origin(
+        source=arguments.source or arguments.format or arguments.file.resolve().name,
+        rater_kind=RaterKind(arguments.kind or "person"),
+        round=number,
         split=arguments.split or "compared",
-        number=arguments.round or 0,
-        source=arguments.source,
+        aspects=_aspects(workspace),
     )
+
+
+def _refuse_later_round(workspace: Workspace, number: int) -> None:
+    """Refuse a round that is not reached: the page would ask its pairs, and no others, at once."""
+    from feedback_loop.stages import position
+
+    reached = position(workspace.store().round_events()).round
+    if number > reached:
+        raise ConfigError(
+            f"--round: expected 0 to {reached}, where the loop is, got {number}; people compare the"
+            " newest round that has pairs, so pairs of a later one would keep them from this one's"
+        )
+
+
+def _aspects(workspace: Workspace) -> "tuple[Aspect, ...]":
+    """Return what the workspace's rounds ask; where it has no settings, what rounds ask by default.
+
+    Answers to anything else would be left out of its fits.
+    """
+    from feedback_loop.config import GenerateConfig
+    from feedback_loop.loop import stored_config
+
+    is_told = workspace.config_path.is_file()
+    asked = stored_config(workspace.root).generate if is_told else GenerateConfig()
+    return asked.aspects
+
+
+def _say(file: Path, added: "Imported", pairs: str = "") -> None:
+    by_kind = ", ".join(f"{count} {kind.value}" for kind, count in added.by_kind.items())
+    said = f"{added.num_comparisons} comparisons added" + (f" ({by_kind})" if by_kind else "")
+    say(f"{file}: {said}, {added.num_known} were there already{pairs}")
+    if added.num_replacing:
+        say(f"replaced: {added.num_replacing} earlier answers of the same raters")
+    if added.num_overtaken:
+        say(
+            f"overtaken: {added.num_overtaken} more, whose raters have answered anew, or taken the"
+            " answer back, since"
+        )

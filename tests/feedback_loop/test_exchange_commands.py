@@ -1,17 +1,21 @@
 """`tastemaker export` and `import` with other data sets' formats, and what stands on an import."""
 
 import io
+from dataclasses import replace
 
 import PIL.Image
 import pytest
 
 from data.entry import run_command
-from data.errors import ConfigError, ExchangeError, StoreError, WorkspaceError
-from data.records import IMPORTED, RaterKind
+from data.errors import ConfigError, ExchangeError, WorkspaceError
+from data.records import IMPORTED, Aspect, RaterKind, RoundEvent
 from data.snapshot import take_snapshot
 from data.workspace import Workspace
 from feedback_loop.__main__ import dispatch
 from feedback_loop.generate import policy_of_round
+from feedback_loop.loop import create_loop
+from feedback_loop.stages import STAGES
+from labeling_app.rating_report import report_on
 
 
 @pytest.fixture
@@ -68,15 +72,67 @@ def test_a_folder_waits_to_be_compared(table, root, capsys):
     images = table.parent
     prompts = images / "prompts.csv"
     prompts.write_text("prompt,image\nx,0.jpg\nx,1.jpg\n", encoding="utf-8")
-    run("import", images, "--prompts", prompts, "--round", "3", "--workspace", root)
+    run("import", images, "--prompts", prompts, "--round", "1", "--workspace", root)
     assert "0 comparisons added" in capsys.readouterr().out
-    [pair] = Workspace(root).store().pairs(3)
-    waiting = Workspace(root).store().take_questions("ann", 3, 9)
+    [pair] = Workspace(root).store().pairs(1)
+    waiting = Workspace(root).store().take_questions("ann", 1, 9)
     assert [question.pair for question in waiting] == [pair]
+    assert pair.aspects == (Aspect.OVERALL,)
+
+
+def test_pairs_ask_what_the_workspace_asks(table, tmp_path, config, capsys):
+    both = (Aspect.ALIGNMENT, Aspect.QUALITY)
+    told = replace(config, generate=replace(config.generate, aspects=both))
+    loop = create_loop(tmp_path / "both", told)
+    prompts = table.parent / "prompts.csv"
+    prompts.write_text("prompt,image\nx,0.jpg\nx,1.jpg\n", encoding="utf-8")
+    words = ["--prompts", prompts, "--round", "1", "--workspace", loop.workspace.root]
+    run("import", table.parent, *words)
+    run("import", table, "--format", "csv", *words[2:])
+    assert [pair.aspects for pair in loop.store.pairs(1)] == [both] * 3
+    asked = loop.store.take_questions("ann", 1, 1)
+    assert [question.aspect for question in asked] == list(both)
+    assert report_on(loop.store).aspect is Aspect.ALIGNMENT
+
+
+def test_a_round_that_is_not_reached_is_refused(table, loop):
+    words = ["import", table, "--format", "csv", "--workspace", loop.workspace.root, "--round"]
+    with pytest.raises(ConfigError, match="--round: expected 0 to 1, where the loop is, got 2"):
+        run(*words, 2)
+    assert loop.store.newest_round() == 0
+    run(*words, 1)
+    for stage in STAGES:
+        loop.store.add_round_event(RoundEvent(round=1, stage=stage, status="finished"))
+    run(*words, 2)
+    with pytest.raises(ConfigError, match="--round: expected 0 to 2"):
+        run(*words, 3)
+
+
+def test_a_table_comes_once_whatever_round_is_said(table, root, capsys):
+    words = ["import", table, "--format", "csv", "--workspace", root]
+    run(*words)
+    capsys.readouterr()
+    run(*words, "--round", "1")
+    assert "0 comparisons added, 3 were there already; 0 new pairs" in capsys.readouterr().out
+    assert Workspace(root).store().counts().by_round == {0: 3}
+
+
+def test_what_replaces_an_answer_and_what_is_older_is_said(table, root, capsys):
+    head, *rows = table.read_text(encoding="utf-8").splitlines()
+    said = {2: "1 comparisons added", 3: "replaced: 1 earlier", 1: "overtaken: 1 more"}
+    for day in said:
+        text = f"{head},created_at\n{rows[0]},2026-03-0{day}\n"
+        table.write_text(text, encoding="utf-8")
+        run("import", table, "--format", "csv", "--workspace", root)
+        out = capsys.readouterr().out
+        assert said[day] in out
+        assert ("replaced" in out, "overtaken" in out) == (day == 3, day == 1)
+    [comparison] = Workspace(root).store().comparisons()
+    assert comparison.created_at.day == 3
 
 
 def test_what_a_table_does_not_tell_is_told_by_options(table, root):
-    told = ["--kind", "model", "--split", "unseen", "--source", "lab", "--round", "2"]
+    told = ["--kind", "model", "--split", "unseen", "--source", "lab", "--round", "1"]
     run("import", table, "--format", "csv", *told, "--workspace", root)
     store = Workspace(root).store()
     assert store.counts().by_kind == {
@@ -84,7 +140,7 @@ def test_what_a_table_does_not_tell_is_told_by_options(table, root):
     }  # fmt: skip
     assert [prompt.split for prompt in store.prompts()] == ["unseen"]
     assert [policy.name for policy in store.imported_policies()] == [f"{IMPORTED}:lab"]
-    assert {pair.round for pair in store.pairs()} == {2}
+    assert {pair.round for pair in store.pairs()} == {1}
 
 
 def test_rounds_never_start_from_what_was_imported(table, loop):
@@ -138,8 +194,11 @@ OWN = (
     [
         ("c1,{},a,a,r,ada,human,overall,9,2026-01-02", "column 'rater_kind': expected one of pers"),
         ("c1,{},a,left,r,ada,person,overall,9,2026-01-02", "'shown_left': expected one of a, b, g"),
-        ("c1,{},undo,a,r,ada,person,overall,9,2026-01-02", "column 'choice': expected one of tie"),
-        ("c1,{},a,a,r,ada,person,overall,9,yesterday", "comparison c1: Invalid isoformat string"),
+        (
+            "c1,{},undo,a,r,ada,person,overall,9,2026-01-02",
+            "column 'choice': expected one of a, b, t",
+        ),
+        ("c1,{},a,a,r,ada,person,overall,9,yesterday", "'created_at': expected a time such as"),
     ],
 )
 def test_a_row_that_means_nothing_here_is_one_line_and_adds_nothing(table, root, row, message):
@@ -147,7 +206,7 @@ def test_a_row_that_means_nothing_here_is_one_line_and_adds_nothing(table, root,
     store, file = Workspace(root).store(), table.with_name("own.csv")
     before = store.raters(), store.comparison_events()
     file.write_text(OWN + row.format(store.pairs()[0].pair_id) + "\n", encoding="utf-8")
-    with pytest.raises(StoreError, match=message):
+    with pytest.raises(ExchangeError, match=message):
         run("import", file, "--workspace", root)
     assert (store.raters(), store.comparison_events()) == before
 
