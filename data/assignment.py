@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from data import rows
-from data.assignment_queries import ROUND_PROGRESS, SEATED, SERVED, TURNS
+from data.assignment_queries import SEATED, SERVED, TURNS
 from data.comparisons import Comparisons
 from data.engine import Connection
-from data.questions import Lease, Question, RoundProgress, Seats
+from data.questions import Lease, Question, Seats
 from data.records import Choice, Comparison, Pair, RaterKind, utc_now
 
 LEASE = timedelta(minutes=15)
@@ -97,18 +97,6 @@ class Assignment(Comparisons):
             num_checks=int(row[2]),
             num_checks_by_others=int(row[3]),
         )
-
-    def round_progress(
-        self,
-        round: int,  # noqa: A002
-        kind: RaterKind | None = None,
-    ) -> RoundProgress:
-        """Count the round's pairs that are compared and skipped, by one kind of rater or by all."""
-        asked = None if kind is None else kind.value
-        with self.reading() as connection:
-            row = connection.execute(ROUND_PROGRESS, [round, asked, asked, round]).fetchone()
-        assert row is not None
-        return RoundProgress(num_pairs=row[0], num_compared=row[1], num_skipped=row[2])
 
     def served_pairs(self, round: int) -> list[Pair]:  # noqa: A002
         """List what is asked now: the round's pairs, gold among them, and those of open studies."""

@@ -1,27 +1,16 @@
 """The queries that share pairs out among people, in SQL that both databases understand."""
 
-_NUM_ASPECTS = "array_length(string_to_array(aspects, ' '), 1)"
+NUM_ASPECTS = "array_length(string_to_array(aspects, ' '), 1)"
+"""How many questions are asked about a pair."""
 
 SERVED = f"""
     served AS (
         SELECT pair_id, prompt_id, study, num_raters, better, asked_again,
-            {_NUM_ASPECTS} AS num_aspects
+            {NUM_ASPECTS} AS num_aspects
         FROM pairs
         WHERE study IS NULL AND round = ?
             OR study IN (SELECT name FROM current_studies WHERE status = 'open'))"""
 """What is asked now: the pairs of a round, and those of studies that are open."""
-
-ROUND_PROGRESS = f"""
-    WITH said AS (
-        SELECT pair_id, count(DISTINCT aspect) FILTER (WHERE choice <> 'skip') AS num_answered,
-            count(*) FILTER (WHERE choice = 'skip') AS num_skips
-        FROM current_comparisons
-        WHERE round = ? AND (CAST(? AS VARCHAR) IS NULL OR kind = ?) GROUP BY pair_id)
-    SELECT count(*), count(*) FILTER (WHERE num_answered >= {_NUM_ASPECTS}),
-        count(*) FILTER (WHERE num_answered < {_NUM_ASPECTS} AND num_skips > 0)
-    FROM round_pairs LEFT JOIN said ON said.pair_id = round_pairs.pair_id
-    WHERE round_pairs.round = ?"""
-"""How many pairs a round has, and how many are compared and skipped by one kind of rater or all."""
 
 SEATED = """
     answers AS (

@@ -84,6 +84,12 @@ class Catalogue(Verbs):
             rows.IMAGES, policy=policy, round=round, prompt_id=of_prompts, image_id=ids
         )
 
+    def newest_hashes(self, num: int) -> list[str]:
+        """List the hashes of the images that were added last."""
+        query = "SELECT sha256 FROM images ORDER BY ordinal DESC LIMIT ?"
+        with self.reading() as connection:
+            return [sha256 for (sha256,) in connection.execute(query, [num]).fetchall()]
+
     def image(self, image_id: str) -> Image:
         """Return one image's record or raise `UnknownRecord`."""
         return self._one(rows.IMAGES, "image", image_id=image_id)

@@ -1,6 +1,7 @@
 """The one way every command ends: a clear line and an exit status, never a traceback for users."""
 
 import errno
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -14,6 +15,9 @@ EXIT_BROKEN_PIPE = 141
 
 _PRIORITY = 10
 """Of long work, as `nice` counts: it gets a tenth of what an app gets while the app is busy."""
+
+_STRICT = ("strict", "surrogateescape")
+"""What streams do with letters that they cannot hold unless told otherwise: raise."""
 
 _CURE = {
     errno.ENOSPC: "no space left on the disk; free some and run the same command again",
@@ -34,6 +38,7 @@ def run_command(main: Callable[[], None]) -> NoReturn:
 
     A step that wants to say what Ctrl-C left behind raises `KeyboardInterrupt("...")` with it.
     """
+    _print_whatever_comes()
     try:
         main()
         sys.stdout.flush()
@@ -53,6 +58,13 @@ def run_command(main: Callable[[], None]) -> NoReturn:
         print(f"\ninterrupted: {kept}", file=sys.stderr)  # noqa: T201
         sys.exit(EXIT_INTERRUPTED)
     sys.exit(0)
+
+
+def _print_whatever_comes() -> None:
+    """Let a terminal or file that cannot hold a letter, of a rater's name say, show its code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors in _STRICT:
+            stream.reconfigure(errors="backslashreplace")
 
 
 def let_raters_go_first() -> None:

@@ -45,15 +45,17 @@ def remove_leftovers(folder: Path) -> int:
     """
     # os.walk passes over a folder that is gone; Path.rglob does not.
     found = (Path(place, name) for place, _, names in os.walk(folder) for name in names)
-    stale = [path for path in found if path.match(f".*{_ASIDE}") and _is_stale(path)]
+    named = (path for path in found if path.match(f".*{_ASIDE}"))
+    stale = [path for path in named if path.is_file() and is_left(path)]
     for path in stale:
         path.unlink(missing_ok=True)
     return len(stale)
 
 
-def _is_stale(path: Path) -> bool:
+def is_left(path: Path) -> bool:
+    """Say whether what a write has aside is too old to be of one that is under way."""
     try:
-        return path.is_file() and path.stat().st_mtime < time.time() - _HOUR
+        return path.stat().st_mtime < time.time() - _HOUR
     except FileNotFoundError:
         return False
 

@@ -329,12 +329,16 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RoundEvent:
-    """A stage of a round began, ended or waits for people."""
+    """A stage of a round began, noted what to go on with, was stopped, waits for people, or ended.
+
+    An attempt that has begun and of which nothing else is on record was killed.
+    """
 
     round: int
     stage: str
-    status: Literal["started", "finished", "waiting"]
+    status: Literal["started", "noted", "stopped", "waiting", "finished"]
     seconds: float = 0.0
+    """What the attempt took that is over with this event."""
     detail: dict[str, Any] = field(default_factory=dict)
     created_at: datetime = field(default_factory=utc_now)
 

@@ -23,7 +23,7 @@ import pyarrow.parquet
 from data.errors import SnapshotMismatch, StoreError, WorkspaceError
 from data.files import DIGEST_DIGITS, canonical_json, write_atomically
 from data.records import Aspect, ChosenBy, RaterKind, Split, utc_now
-from data.workspace import Workspace
+from data.workspace import Workspace, workspace_option
 
 _ROWS_FILE = "comparisons.parquet"
 _MANIFEST_FILE = "manifest.json"
@@ -155,7 +155,7 @@ def take_snapshot(
         asked = " of the kinds and rounds asked for" if kinds or rounds else ""
         raise StoreError(
             f"no comparisons{asked} in {store.place}; compare pairs in the browser first, with"
-            f" `tastemaker label --workspace {workspace.root}`"
+            f" `tastemaker label {workspace_option(workspace.root)}`"
         )
     folder = workspace.snapshots / _hash_of(rows)
     if not folder.exists():

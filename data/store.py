@@ -10,6 +10,7 @@ from data.errors import StoreError
 from data.migrations import MIGRATIONS, SCHEMA_VERSION, Migration
 from data.records import Comparison, Image, Pair, Policy, Prompt, Rater
 from data.redrawing import Redrawing
+from data.round_progress import Progress
 from data.studies import Studies
 
 
@@ -25,7 +26,7 @@ class Batch:
     comparisons: list[Comparison] = field(default_factory=list)
 
 
-class Store(Studies, Assignment, Erasure, Redrawing):
+class Store(Studies, Assignment, Progress, Erasure, Redrawing):
     """Verbs on a database; each one opens, does one transaction and closes.
 
     Any number of processes and threads may use it at the same time. Whoever waits for too long

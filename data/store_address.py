@@ -59,6 +59,31 @@ def check_same(root: Path, engine: Engine) -> None:
         )
 
 
+def refuse_instead_of_file(root: Path) -> None:
+    """Raise `WorkspaceError` where a database was asked for and the workspace has its own file.
+
+    Its images would go into the folder and their records into another workspace's database.
+    """
+    is_file = (root / FILE_NAME).exists() and not _path(root).exists()
+    if is_file and os.environ.get(STORE_VARIABLE):
+        raise another_workspaces(root, str(root / FILE_NAME))
+
+
+def own_address(root: Path, place: str) -> str | None:
+    """Return the address in the workspace's `store.yaml` where that is another than `place`."""
+    url = _remembered(root)
+    return None if url == place else url
+
+
+def another_workspaces(root: Path, own: str) -> WorkspaceError:
+    """Say that the database asked for is none of the workspace's."""
+    return WorkspaceError(
+        f"{root} has its store in {own}, and --store or ${STORE_VARIABLE} names another workspace's"
+        f" database; leave that out (`unset {STORE_VARIABLE}`), or name with --workspace the folder"
+        " that the database belongs to"
+    )
+
+
 def remember(root: Path, engine: Engine) -> None:
     """Write down where the store is, without the password, if it is not in the workspace."""
     if engine.place.startswith(_SCHEMES):
@@ -90,6 +115,6 @@ def _database(url: str) -> Engine:
     except ImportError:
         raise StoreError(
             "a store on PostgreSQL needs psycopg, which is not installed; "
-            "run `pip install 'tastemaker[postgresql]'`"
+            "run `pip install 'psycopg[binary]'`"
         ) from None
     return PostgresDatabase(url)

@@ -1,19 +1,33 @@
 """The workspace: one folder with everything of one project in it."""
 
 import os
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from data.errors import ImageError, WorkspaceError
 from data.files import sha256_of, write_atomically
 from data.image_files import SUFFIX_OF_MEDIA_TYPE, check_whole
 from data.store import Store
-from data.store_address import FILE_NAME, check_same, engine_of, has_store, remember
+from data.store_address import (
+    FILE_NAME,
+    another_workspaces,
+    check_same,
+    engine_of,
+    has_store,
+    own_address,
+    refuse_instead_of_file,
+    remember,
+)
 
 WORKSPACE_VARIABLE = "TASTEMAKER_WORKSPACE"
 DEFAULT_ROOT = Path("workspace")
 _DRAWN_AGAIN = (
     "`tastemaker round` draw it again, unless it was imported or the settings have changed since"
 )
+
+_LOOKED_AT = 100
+"""Images by which a store is known to be the folder's: a lost one must not make it another's."""
 
 
 class Workspace:
@@ -50,13 +64,21 @@ class Workspace:
 
     @classmethod
     def open(cls, root: Path) -> "Workspace":
-        """Open an existing workspace or raise `WorkspaceError`; an older store is migrated."""
+        """Open an existing workspace or raise `WorkspaceError`; an older store is migrated.
+
+        A database that was asked for never takes the place of a file in the folder; that of another
+        workspace is refused, which is known by images that are not here.
+        """
         workspace = cls(root)
         if not (workspace.images_dir.is_dir() or workspace.store_path.is_file()):
             raise WorkspaceError(
-                f"no workspace at {root}; make one with `tastemaker init --workspace {root}`"
+                f"no workspace at {root}; make one with `tastemaker init {workspace_option(root)}`"
             )
-        workspace.store()
+        refuse_instead_of_file(root)
+        store = workspace.store()
+        own = own_address(root, store.place)
+        if own is not None and workspace._has_none_of(store.newest_hashes(_LOOKED_AT)):
+            raise another_workspaces(root, own)
         return workspace
 
     @property
@@ -114,6 +136,10 @@ class Workspace:
         paths = [named.with_suffix(suffix) for suffix in SUFFIX_OF_MEDIA_TYPE.values()]
         return next((path for path in paths if path.is_file()), named)
 
+    def _has_none_of(self, hashes: Sequence[str]) -> bool:
+        """Say whether there are images and no file of any of them."""
+        return bool(hashes) and not any(self.image_path(each).is_file() for each in hashes)
+
     def save_image(self, raw: bytes) -> str:
         """Write a PNG, JPEG or WEBP image as it is under its hash, once, and return the hash.
 
@@ -146,3 +172,8 @@ class Workspace:
 def resolve_root(argument: Path | None = None) -> Path:
     """Return the folder: the one asked for, else $TASTEMAKER_WORKSPACE, else ./workspace."""
     return argument or Path(os.environ.get(WORKSPACE_VARIABLE) or DEFAULT_ROOT)
+
+
+def workspace_option(root: Path) -> str:
+    """Return `--workspace FOLDER` as it must be typed in a shell."""
+    return f"--workspace {shlex.quote(str(root))}"

@@ -5,6 +5,8 @@ the key it is recorded under: asking again, after a kill or by mistake, adds not
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,8 +14,9 @@ from tqdm import tqdm
 
 from data.errors import ConfigError
 from data.files import digest
-from data.records import Aspect, Choice, Comparison, Pair, Rater, RaterKind
+from data.records import IMPORTED, Aspect, Choice, Comparison, Pair, Rater, RaterKind
 from feedback_loop.loop import Loop
+from feedback_loop.terminal import say
 from feedback_loop.world import judge_of, simulated_raters
 
 if TYPE_CHECKING:
@@ -24,13 +27,14 @@ _BATCH_SIZE = 100
 
 
 def ask_simulated(loop: Loop, number: int) -> dict[str, object]:
-    """Let simulated raters compare the pairs of a round that nobody has compared yet.
+    """Let simulated raters answer what nobody has answered yet about the pairs of a round.
 
-    Each pair is compared by one of them; they take turns. Returns what the round notes.
+    Each pair is compared by one of them; they take turns. What people skipped is a pair like any
+    other; what the judge cannot know they skip themselves, once. Returns what the round notes.
     """
     panel = Panel.of(loop)
-    unseen = _without_comparison(loop, number)
-    _ask(loop, unseen, panel.compare, f"round {number}: SIMULATED comparisons")
+    left = _unanswered(loop, number)
+    _ask(loop, left, panel.compare, f"round {number}: SIMULATED comparisons")
     return {"raters": RaterKind.SIMULATED.value, "num_raters": panel.num_raters}
 
 
@@ -52,16 +56,30 @@ def _ask(
     compare: Callable[[Sequence[Pair]], list[Comparison]],
     purpose: str,
 ) -> None:
+    skipped: set[str] = set()
     with tqdm(total=len(pairs), desc=purpose, unit="pair", disable=not pairs) as bar:
         for start in range(0, len(pairs), _BATCH_SIZE):
             batch = pairs[start : start + _BATCH_SIZE]
-            loop.store.record_many(compare(batch))
+            answers = loop.store.record_many(compare(batch))
+            skipped |= {answer.pair_id for answer in answers if answer.choice is Choice.SKIP}
             bar.update(len(batch))
+    if skipped:
+        say(
+            f"simulated raters skipped {len(skipped)} of {len(pairs)} pairs: the judge knows the "
+            "emoji world's prompts alone, and no imported images"
+        )
 
 
-def _without_comparison(loop: Loop, number: int) -> list[Pair]:
-    compared = {comparison.pair_id for comparison in loop.store.comparisons(round=number)}
-    return [pair for pair in loop.store.pairs(number) if pair.pair_id not in compared]
+def _unanswered(loop: Loop, number: int) -> list[Pair]:
+    """List the pairs that people left, each with the questions that are left about it."""
+    said = loop.store.comparisons(round=number, kind=RaterKind.SIMULATED)
+    said += [c for c in loop.store.comparisons(round=number) if c.choice is not Choice.SKIP]
+    answered = {(comparison.pair_id, comparison.aspect) for comparison in said}
+    left = [
+        replace(pair, aspects=tuple(a for a in pair.aspects if (pair.pair_id, a) not in answered))
+        for pair in loop.store.pairs(number)
+    ]
+    return [pair for pair in left if pair.aspects]
 
 
 def _as_record(loop: Loop, rater: "SimulatedRater") -> Rater:
@@ -125,17 +143,23 @@ class Panel:
         ]
 
     def _verdicts(self, pairs: Sequence[Pair]) -> "dict[str, Verdict]":
+        """Return what the judge says of the pairs' images; nothing of those that were imported."""
         from feedback_loop.pixels import read_images
 
         prompt_of = {i: pair.prompt_id for pair in pairs for i in (pair.image_a, pair.image_b)}
-        texts = {prompt.prompt_id: prompt.text for prompt in self._loop.store.prompts()}
-        hashes = {
-            image.image_id: image.sha256
-            for image in self._loop.store.images(prompt_ids=sorted(set(prompt_of.values())))
-        }
-        images = read_images(self._loop.workspace, [hashes[each] for each in prompt_of])
-        verdicts = self._judge.verdicts(images, [texts[p] for p in prompt_of.values()])
-        return dict(zip(prompt_of, verdicts, strict=True))
+        found = {i.image_id: i for i in self._loop.store.images(image_ids=list(prompt_of))}
+        shown = [found[each] for each in prompt_of]
+        drawn = [image for image in shown if image.sampler.scheduler != IMPORTED]
+        if not drawn:
+            return {}
+        pixels = read_images(self._loop.workspace, [image.sha256 for image in drawn])
+        asked = [self._texts[prompt_of[image.image_id]] for image in drawn]
+        verdicts = self._judge.verdicts(pixels, asked)
+        return {image.image_id: said for image, said in zip(drawn, verdicts, strict=True)}
+
+    @cached_property
+    def _texts(self) -> dict[str, str]:
+        return {prompt.prompt_id: prompt.text for prompt in self._loop.store.prompts()}
 
     def _compare_one(
         self,
@@ -152,8 +176,9 @@ class Panel:
         left, right = (pair.image_a, pair.image_b)
         if rng.random() < 0.5:
             left, right = right, left
-        if verdicts[left].known:
-            choice, milliseconds = rater.choose(verdicts[left], verdicts[right], rng, aspect)
+        of_left, of_right = verdicts.get(left), verdicts.get(right)
+        if of_left is not None and of_right is not None and of_left.known:
+            choice, milliseconds = rater.choose(of_left, of_right, rng, aspect)
         else:
             choice, milliseconds = Choice.SKIP, 0
         return Comparison.new(

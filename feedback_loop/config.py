@@ -5,6 +5,7 @@ Kept in `workspace.yaml`; the defaults are the embedded emoji world's. Imports n
 """
 
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from data.records import Aspect, ChosenBy
@@ -71,7 +72,8 @@ class PeopleConfig:
     """What a round waits for where people compare."""
 
     num_pairs: int = 0
-    """Pairs that must have a comparison before the round goes on; 0: all of them."""
+    """Pairs that must be compared before the round goes on; 0: all of them but those that somebody
+    skips. A pair of several questions is compared when all of them are answered."""
     overlap_share: float = 0.1
     """Share of a round's pairs that several people judge, so that their agreement is known; one
     person judges each of the others."""
@@ -174,6 +176,13 @@ class LoopConfig:
                     f"tune.{name}: expected none, got {given}; a round takes its newest policy and "
                     "reward (for others: python -m rl_finetune.run)"
                 )
+        asked = self.tune.prompts
+        is_its = Path(asked).resolve() == Path(self.prompt_set).resolve()
+        if not is_its and asked != TuneConfig().prompts:
+            raise ValueError(
+                f"tune.prompts: expected none, got {asked}; a round tunes on the prompts of split "
+                f"train in its prompt_set, {self.prompt_set}"
+            )
         for name, seed in (("fit.training", self.fit.training.seed), ("tune", self.tune.seed)):
             if seed:
                 raise ValueError(f"{name}.seed: expected none, got {seed}; set seed for all stages")

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from data.errors import ConfigError, UnknownRecord
 from data.records import Image, Policy, Prompt, Sampler, image_id
 from devices.choice import default_device
+from feedback_loop.known_base import require_known_base
 from feedback_loop.loop import Loop
 from feedback_loop.world import base_of
 
@@ -113,12 +114,15 @@ class Artist:
         if self._opened is None:
             from rl_finetune.stable_diffusion import StableDiffusionPolicy
 
-            self._opened = StableDiffusionPolicy.open(
-                base_of(self.loop.config),
+            base = base_of(self.loop.config)
+            opened = StableDiffusionPolicy.open(
+                base,
                 adapter=self.loop.adapter_of(self.policy),
                 device=default_device(),
                 precision=self.loop.config.tune.precision,
             )
+            require_known_base(self.loop.workspace, base, opened.fingerprint())
+            self._opened = opened
         return self._opened
 
     def _found(self, ids: set[str]) -> dict[str, Image]:

@@ -1,12 +1,15 @@
 """Forgetting a rater: what the store has of them, and where else their answers are."""
 
+import shutil
 from pathlib import Path
 
 from data.duckdb_log import kept_logs
 from data.duckdb_schema import kept_backups
 from data.errors import UnknownRecord
+from data.files import remove_leftovers
 from data.records import RaterKind
 from data.snapshot import Snapshot
+from data.unfinished_snapshots import killed_snapshots, unfinished_snapshots
 from data.workspace import Workspace
 from feedback_loop.readable import short_id
 from feedback_loop.terminal import say
@@ -16,7 +19,8 @@ def erase(workspace: Workspace, name: str, kind: RaterKind, *, for_good: bool) -
     """Erase a rater's comparisons and name, or say what would go; name the snapshots they are in.
 
     Damaged logs that were kept go too: nobody can search what is damaged for a name. So do backups
-    of the store as it was before an upgrade. What else names the rater by id is said.
+    of the store as it was before an upgrade, and what kills left of snapshots and of other files.
+    What else names the rater by id is said.
     Raises `UnknownRecord` where there is nobody of that name and kind.
     """
     store = workspace.store()
@@ -34,14 +38,26 @@ def erase(workspace: Workspace, name: str, kind: RaterKind, *, for_good: bool) -
         say(f"still with their answers: {path} (delete it by hand, and what was fitted on it)")
     for path in _files_with_id(workspace, rater.rater_id):
         say(f"still with their id and how their choices were foreseen: {path} (delete it by hand)")
+    _clear_away(workspace, for_good=for_good)
+
+
+def _clear_away(workspace: Workspace, *, for_good: bool) -> None:
+    """Delete what nobody needs and may hold what was erased, or say what would go."""
     for path, what in _left_behind(workspace).items():
         _erase_file(path, what, for_good=for_good)
+    if for_good:
+        remove_leftovers(workspace.root)
+    for path in set(unfinished_snapshots(workspace)) - set(killed_snapshots(workspace)):
+        say(f"perhaps with their answers: {path} (a snapshot under way; delete it if it stays)")
 
 
 def _left_behind(workspace: Workspace) -> dict[Path, str]:
-    """Name what may lie beside the store with rows that were erased from it."""
+    """Name what may lie in the workspace with rows that were erased from the store."""
     logs, backups = kept_logs(workspace.store_path), kept_backups(workspace.store_path)
-    return dict.fromkeys(logs, "a damaged log") | dict.fromkeys(backups, "a backup of before")
+    killed = dict.fromkeys(killed_snapshots(workspace), "a snapshot that was killed")
+    return (
+        dict.fromkeys(logs, "a damaged log") | dict.fromkeys(backups, "a backup of before") | killed
+    )
 
 
 def _nobody(workspace: Workspace, name: str, kind: RaterKind) -> UnknownRecord:
@@ -54,7 +70,9 @@ def _nobody(workspace: Workspace, name: str, kind: RaterKind) -> UnknownRecord:
 
 
 def _erase_file(path: Path, what: str, *, for_good: bool) -> None:
-    if for_good:
+    if for_good and path.is_dir():
+        shutil.rmtree(path)
+    elif for_good:
         path.unlink()
     word = "deleted" if for_good else "would delete"
     say(f"{word} {what}, perhaps with their answers: {path}")

@@ -4,13 +4,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from data.config_file import dump_yaml, load_yaml
-from data.errors import ConfigError, PromptError, UnknownRecord, WorkspaceError
+from data.errors import ConfigError, PolicyError, PromptError, UnknownRecord, WorkspaceError
+from data.files import sha256_of
 from data.prompts import load_prompt_set
 from data.records import Policy, Prompt, Split
 from data.store import Store
-from data.workspace import Workspace
+from data.workspace import Workspace, workspace_option
 from feedback_loop.config import LoopConfig
 from feedback_loop.world import base_of, is_same_base
+from rl_finetune.config import TuneConfig
 
 BASE = "base"
 """Name of the policy that all others start from."""
@@ -40,8 +42,24 @@ class Loop:
         return found
 
     def adapter_of(self, policy: Policy) -> Path | None:
-        """Return the folder of a policy's adapter; none for a bare base."""
-        return None if policy.adapter is None else self.workspace.root / policy.adapter
+        """Return the folder of a policy's adapter; none for a bare base.
+
+        `PolicyError` where another adapter lies there than the one on record: what it draws would
+        pass for the policy's.
+        """
+        if policy.adapter is None:
+            return None
+        from rl_finetune.trained import weights_file
+
+        folder = self.workspace.root / policy.adapter
+        file = weights_file(folder)
+        if policy.adapter_sha256 and file.is_file() and sha256_of(file) != policy.adapter_sha256:
+            run = self.workspace.runs / (policy.run_id or "")
+            raise PolicyError(
+                f"{file} is not the adapter of policy {policy.name}: expected sha256 "
+                f"{policy.adapter_sha256}; put it back from a backup, or from its run {run}"
+            )
+        return folder
 
 
 def create_loop(root: Path, config: LoopConfig) -> Loop:
@@ -76,6 +94,7 @@ def _with_absolute_paths(config: LoopConfig) -> LoopConfig:
         base=_absolute(config.base),
         prompt_set=_absolute(config.prompt_set) if is_file else config.prompt_set,
         fit=replace(config.fit, backbone=_absolute(config.fit.backbone)),
+        tune=replace(config.tune, prompts=TuneConfig().prompts),  # where named, it was the same set
     )
 
 
@@ -100,7 +119,7 @@ def open_loop(root: Path, config: LoopConfig | None = None) -> Loop:
     except UnknownRecord:
         raise WorkspaceError(
             f"the workspace {root} has no policy yet; finish it with "
-            f"`tastemaker init --workspace {root}`"
+            f"`tastemaker init {workspace_option(root)}`"
         ) from None
     _require_its_base(loop)
     return loop
@@ -123,6 +142,6 @@ def stored_config(root: Path) -> LoopConfig:
     if not path.is_file():
         Workspace.open(root)
         raise WorkspaceError(
-            f"{path} is missing; write it anew with `tastemaker init --workspace {root}`"
+            f"{path} is missing; write it anew with `tastemaker init {workspace_option(root)}`"
         )
     return load_yaml(LoopConfig, path)

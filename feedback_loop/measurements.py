@@ -4,15 +4,15 @@ Everything that the report says about policies and rewards is computed from thes
 """
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from data.errors import WorkspaceError
-from data.files import write_atomically
+from data.json_lines import read_json_lines, write_json_lines
 from data.records import Split
 from data.workspace import Workspace
+from feedback_loop.hints import hint
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,20 +49,18 @@ def measurements_path(workspace: Workspace) -> Path:
 
 def write_measurements(workspace: Workspace, measured: Sequence[MeasuredImage]) -> None:
     """Replace what was measured before."""
-    lines = [json.dumps(dataclasses.asdict(each), ensure_ascii=False) for each in measured]
-    write_atomically(measurements_path(workspace), "".join(f"{line}\n" for line in lines))
+    write_json_lines(measurements_path(workspace), map(dataclasses.asdict, measured))
 
 
 def read_measurements(workspace: Workspace) -> list[MeasuredImage]:
     """Read what was measured last; `WorkspaceError` where that cannot be done."""
     path = measurements_path(workspace)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        return [MeasuredImage(**json.loads(line)) for line in lines]
+        return [MeasuredImage(**record) for record in read_json_lines(path)]
     except FileNotFoundError:
         raise WorkspaceError(
             f"nothing is measured in {workspace.root} yet; a round ends with it: "
-            f"`tastemaker round --workspace {workspace.root}`"
+            f"`{hint(workspace, 'round')}`"
         ) from None
     except (OSError, ValueError, TypeError) as error:
         raise WorkspaceError(

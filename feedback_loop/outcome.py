@@ -6,7 +6,7 @@ from typing import Any
 from data.errors import WorkspaceError
 from data.records import RaterKind
 from feedback_loop.loop import Loop
-from feedback_loop.readable import duration, percent
+from feedback_loop.readable import duration, killed_words, percent
 from feedback_loop.terminal import say, say_table
 
 
@@ -39,6 +39,8 @@ def say_outcome(loop: Loop) -> None:
     seconds = summary["seconds"]
     stages = ", ".join(f"{stage} {duration(took)}" for stage, took in seconds.items())
     say(f"time: {duration(sum(seconds.values()))} ({stages})")
+    if killed := summary.get("killed"):  # a summary of before has none
+        say(f"  {killed_words(killed)}")
     say(f"report: {loop.workspace.report / 'index.html'}")
 
 

@@ -4,9 +4,10 @@ from pathlib import Path
 
 from data.errors import UnknownRecord
 from data.image_files import SUFFIX_OF_MEDIA_TYPE
-from data.records import IMPORTED, Image, Policy
+from data.records import IMPORTED, Image, Policy, RewardModel
 from data.snapshot import Snapshot, SnapshotRow
 from data.workspace import Workspace
+from feedback_loop.fitting import fitted_words
 from feedback_loop.terminal import say
 
 
@@ -65,11 +66,20 @@ def _say_policy(workspace: Workspace, policy: Policy, with_comparisons: bool) ->
     if policy.reward_model is None:
         return
     model = workspace.store().reward_model(policy.reward_model)
-    snapshot = Snapshot.open(workspace.snapshots / model.snapshot)
-    kinds = {kind: sum(choices.values()) for kind, choices in snapshot.counts.items()}
-    counts = ", ".join(f"{count} {kind.value}" for kind, count in kinds.items())
     say(f"  reward   {model.name} ({workspace.root / model.path})")
-    say(f"  snapshot {snapshot.hash}: {sum(kinds.values())} comparisons ({counts})")
+    _say_snapshot(workspace.snapshots / model.snapshot, model, with_comparisons)
+
+
+def _say_snapshot(folder: Path, model: RewardModel, with_comparisons: bool) -> None:
+    """Say what a reward model was fitted on, which may have been deleted for a rater's sake."""
+    if not folder.exists():
+        words = f"on record: {fitted_words(model)} comparisons"
+        say(f"  snapshot {model.snapshot}: gone from {folder.parent} ({words})")
+        return
+    snapshot = Snapshot.open(folder)
+    totals = {kind: sum(choices.values()) for kind, choices in snapshot.counts.items()}
+    counts = ", ".join(f"{count} {kind.value}" for kind, count in totals.items())
+    say(f"  snapshot {snapshot.hash}: {sum(totals.values())} comparisons ({counts})")
     for row in snapshot.rows() if with_comparisons else []:
         _say_comparison(row)
 

@@ -1,6 +1,6 @@
 """Numbers as people read them, on the terminal and on the page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 UNKNOWN = "-"
 """Stands where a number is not known."""
@@ -36,3 +36,11 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.1f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def killed_words(killed: Mapping[str, int]) -> str:
+    """Say of which stages a time leaves attempts out; nothing where it has them all."""
+    if not killed:
+        return ""
+    stages = ", ".join(f"{stage} {num}" for stage, num in killed.items())
+    return f"without attempts that were killed, whose time nobody knows: {stages}"

@@ -7,10 +7,13 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
-from data.errors import StoreError, WorkspaceError
+from data.errors import StoreError, TastemakerError, WorkspaceError
 from data.files import remove_leftovers
 from data.records import RaterKind, RoundEvent
+from data.round_progress import RoundProgress
+from data.unfinished_snapshots import remove_killed_snapshots
 from feedback_loop.config import Raters
 from feedback_loop.hints import hint
 from feedback_loop.loop import Loop
@@ -25,6 +28,7 @@ class Waiting:
 
     num_compared: int
     num_wanted: int
+    num_skipped: int = 0
 
 
 def run_round(loop: Loop, raters: Raters) -> Waiting | None:
@@ -41,30 +45,49 @@ def run_round(loop: Loop, raters: Raters) -> Waiting | None:
 
 
 def run_stage(loop: Loop, at: Position, raters: Raters = "people") -> Waiting | None:
-    """Run one stage and note it in the store: when it began, and that it ended or waits."""
-    store = loop.store
-    if at.status == "new":
-        store.add_round_event(RoundEvent(round=at.round, stage=at.stage, status="started"))
+    """Run one stage and note in the store when it began, and that it ended, stopped or waits."""
+    if at.status != "waiting":
+        _note(loop, at, "started")
     say(f"round {at.round}, {at.stage}{_remark(at, raters)}")
-    started = time.monotonic()
-    try:
+    began = time.monotonic()
+    with _noting_a_stop(loop, at, began):
         outcome = _ACTIONS[at.stage](loop, at.round, raters)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(
-            f"round {at.round} stopped in {at.stage}; what is done of it is kept, and the same "
-            "command goes on from there"
-        ) from None
-    seconds = time.monotonic() - started
+    seconds = time.monotonic() - began
     if isinstance(outcome, Waiting):
         if at.status != "waiting":
-            store.add_round_event(RoundEvent(round=at.round, stage=at.stage, status="waiting"))
+            _note(loop, at, "waiting", seconds)
         return outcome
-    store.add_round_event(
-        RoundEvent(
-            round=at.round, stage=at.stage, status="finished", seconds=seconds, detail=outcome
-        )
-    )
+    _note(loop, at, "finished", seconds, outcome)
     return None
+
+
+@contextlib.contextmanager
+def _noting_a_stop(loop: Loop, at: Position, began: float) -> Iterator[None]:
+    """Put on record how long an attempt took that does not come to its end."""
+    try:
+        yield
+    except BaseException as error:
+        with contextlib.suppress(TastemakerError, OSError):  # what stopped it is what to tell
+            _note(loop, at, "stopped", time.monotonic() - began)
+        if isinstance(error, KeyboardInterrupt):
+            raise KeyboardInterrupt(
+                f"round {at.round} stopped in {at.stage}; what is done of it is kept, and the same "
+                "command goes on from there"
+            ) from None
+        raise
+
+
+def _note(
+    loop: Loop,
+    at: Position,
+    status: Literal["started", "stopped", "waiting", "finished"],
+    seconds: float = 0.0,
+    detail: dict[str, object] | None = None,
+) -> None:
+    event = RoundEvent(
+        round=at.round, stage=at.stage, status=status, seconds=seconds, detail=detail or {}
+    )
+    loop.store.add_round_event(event)
 
 
 def _remark(at: Position, raters: Raters) -> str:
@@ -88,22 +111,26 @@ def _compare(loop: Loop, number: int, raters: Raters) -> dict[str, object] | Wai
         from feedback_loop.ask import ask_simulated
 
         noted = ask_simulated(loop, number)
-    num_compared, num_pairs = loop.store.progress(number)
-    num_wanted = min(loop.config.people.num_pairs or num_pairs, num_pairs)
-    if num_compared < num_wanted:
-        return Waiting(num_compared, num_wanted)
-    return noted | {"num_compared": num_compared}
+    found = loop.store.round_progress(number)
+    num_wanted = min(loop.config.people.num_pairs or found.num_pairs, found.num_pairs)
+    if found.num_compared < num_wanted and not found.is_through:
+        return Waiting(found.num_compared, num_wanted, found.num_skipped)
+    return noted | _as_noted(found)
+
+
+def _as_noted(found: RoundProgress) -> dict[str, object]:
+    return {"num_compared": found.num_compared, "num_skipped": found.num_skipped}
 
 
 def close_comparing(loop: Loop, number: int) -> None:
     """Let a round go on with the comparisons that it has; none at all is a `StoreError`."""
-    num_compared, num_pairs = loop.store.progress(number)
-    if not num_compared:
+    found = loop.store.round_progress(number)
+    if not found.num_compared:
         raise StoreError(
-            f"none of the {num_pairs} pairs of round {number} is compared yet; compare some with "
-            f"`{hint(loop.workspace, 'label')}`"
+            f"none of the {found.num_pairs} pairs of round {number} is compared yet; compare some "
+            f"with `{hint(loop.workspace, 'label')}`"
         )
-    noted: dict[str, object] = {"raters": "people", "num_compared": num_compared}
+    noted = {"raters": "people"} | _as_noted(found)
     loop.store.add_round_event(
         RoundEvent(round=number, stage="compare", status="finished", detail=noted)
     )
@@ -166,6 +193,7 @@ def at_work_alone(loop: Loop) -> Iterator[None]:
                 "wait for it, or end it and run the same command again"
             ) from None
         remove_leftovers(loop.workspace.root)
+        remove_killed_snapshots(loop.workspace)
         yield
 
 
@@ -173,9 +201,10 @@ def say_waiting(loop: Loop, waiting: Waiting) -> None:
     """Say what a round waits for and how to give it."""
     number = position(loop.store.round_events()).round
     people = loop.store.counts(RaterKind.PERSON).by_round.get(number, 0)
+    skipped = f", {waiting.num_skipped} skipped" if waiting.num_skipped else ""
     say(
         f"\nround {number} waits for people: {waiting.num_compared} of {waiting.num_wanted} pairs "
-        f"are compared ({people} comparisons by people)\n"
+        f"are compared{skipped} ({people} comparisons by people)\n"
         f"  compare pairs in the browser:  {hint(loop.workspace, 'label')}\n"
         f"  then go on:                    {hint(loop.workspace, 'round')}\n"
         f"  or go on with what there is:   {hint(loop.workspace, 'fit')}"

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from data.duckdb_log import kept_logs
 from data.records import IMPORTED, RaterKind, RewardModel, RoundEvent
+from data.round_progress import RoundProgress
 from data.store import Store
 from data.workspace import Workspace
 from feedback_loop.hints import hint
@@ -87,9 +88,13 @@ def _images(store: Store) -> str:
 def _pairs(store: Store) -> str:
     pairs = store.pairs()
     numbers = sorted({pair.round for pair in pairs})
-    progress = {number: store.progress(number) for number in numbers}
-    rounds = ", ".join(f"round {n}: {done} of {of} compared" for n, (done, of) in progress.items())
+    rounds = ", ".join(_progress(number, store.round_progress(number)) for number in numbers)
     return f"{len(pairs)} ({rounds})" if pairs else "0"
+
+
+def _progress(number: int, found: RoundProgress) -> str:
+    skipped = f" and {found.num_skipped} skipped" if found.num_skipped else ""
+    return f"round {number}: {found.num_compared} of {found.num_pairs} compared{skipped}"
 
 
 def _comparisons(store: Store) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from data.errors import StoreError
 from data.files import write_atomically
 from data.records import Policy, RewardModel, Run
-from feedback_loop.fitting import name_of_round
+from feedback_loop.fitting import fitted_words, name_of_round
 from feedback_loop.generate import policy_of_round
 from feedback_loop.loop import Loop
 from feedback_loop.seeds import round_seed
@@ -106,12 +106,11 @@ def _publish(loop: Loop, policy: Policy, reward: RewardModel, result: "TuneResul
 
 
 def _provenance(policy: Policy, reward: RewardModel) -> str:
-    kinds = reward.metrics["comparisons"]["by_rater_kind"]
-    counts = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+    fitted = f"{fitted_words(reward)} comparisons (snapshot `{reward.snapshot}`)"
     return f"""
 ## Provenance
 
 Round {policy.round} of a workspace: tuned from policy `{policy.parent}` towards reward model
-`{reward.name}`, which was fitted to {counts} comparisons (snapshot `{reward.snapshot}`).
+`{reward.name}`, which was fitted to {fitted}.
 `tastemaker provenance {policy.name} --comparisons` lists every one of them.
 """

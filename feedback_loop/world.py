@@ -29,7 +29,8 @@ def is_same_base(recorded: str, now: str) -> bool:
     """Return whether a base on record is the one that the settings name now.
 
     However its path is spelled. A folder that was moved is known by its name, and the emoji world's
-    by where it lies in the package, of which another copy may have made the workspace.
+    by where it lies in the package, of which another copy may have made the workspace. Before it
+    draws, its weights are looked at too: see `known_base`.
     """
     before, after = Path(recorded), Path(now)
     if recorded == now or (before.exists() and before.resolve() == after.resolve()):

@@ -123,15 +123,15 @@ class TuneConfig:
     """Folder written by reward_training.fit; in a workspace also a reward model's name; of one with
     two outputs @alignment or @quality behind it means that one alone; a published reward
     (clip:BACKBONE, image-reward, pick-score, hps-v2, hps-v2.1, aesthetic), with a file or folder of
-    one's own after a colon; module:callable; or a sum, such as
-    '0.7*image-reward + 0.3*aesthetic'."""
+    one's own after a colon; module:callable; lower:WIDTH:FOLDER, a fitted reward minus so many of
+    its standard deviations; or a sum, such as '0.7*image-reward + 0.3*aesthetic'."""
     watch: tuple[str, ...] = ()
     """Rewards that are logged beside it and never trained on, in the same forms."""
     objective: Objective = "dpok"
     """Policy gradient (dpok), or one of the paper's supervised baselines."""
     prompts: str = "emoji"
-    """Prompt set: a name that data.prompts knows or a YAML file. Only prompts of split train are
-    tuned on."""
+    """Prompt set: a name that data.prompts knows, a YAML file, or a .txt file with a prompt a line.
+    Only prompts of split train are tuned on."""
     iterations: int = 200
     """Times to draw images and update the adapter."""
     seed: int = 0

@@ -67,6 +67,8 @@ def _parse(argv: list[str]) -> RunArguments:
         saved = arguments.out / "config.yaml"
         if saved.is_file():
             return read(default=load_yaml(RunArguments, saved))
+        if not arguments.policy:
+            raise ConfigError(f"no run at {arguments.out} to resume; expected its config.yaml")
     return arguments
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmarks.paper.experiments import Experiment
 from data.files import write_atomically
+from data.json_lines import read_json_lines
 from rl_finetune.config import TuneConfig
 
 Record = dict[str, Any]
@@ -20,8 +21,7 @@ AVERAGED_IMAGES = 384
 
 def record_of(experiment: Experiment, *, seed: int, run: Path, config: TuneConfig) -> Record:
     """Return what a finished run was told and how it went; rewards still go by their places."""
-    lines = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-    iterations = [json.loads(line) for line in lines]
+    iterations = read_json_lines(run / "metrics.jsonl")
     return {
         "experiment": experiment.name,
         "about": experiment.about,

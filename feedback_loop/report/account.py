@@ -4,7 +4,8 @@ import dataclasses
 from typing import Any
 
 from data.records import Choice, RaterKind
-from feedback_loop.readable import duration
+from feedback_loop.fitting import fitted_words
+from feedback_loop.readable import duration, killed_words
 from feedback_loop.report.findings import Findings
 from feedback_loop.report.html import card, section, table, text
 
@@ -22,8 +23,20 @@ def comparisons_section(found: Findings) -> str:
             choices = [str(counts.by_choice[choice]) for choice in _CHOICES]
             rows.append([name, *choices, f"<b>{counts.total}</b>"])
     heads = ["compared by", *(choice.value.replace("_", " ") for choice in _CHOICES), "in all"]
-    explanation = "Everything the reward model knows, it learned from these."
+    explanation = f"What raters have said up to now. {_learned_from(found)}"
     return section("Comparisons", explanation, card(table(heads, rows)))
+
+
+def _learned_from(found: Findings) -> str:
+    """Say what of it the reward model knows: people may have gone on comparing."""
+    model = found.measured_model
+    if model is None:
+        return "No reward model has learned from it yet."
+    return (
+        f"Everything that reward model {text(model.name)} knows, it learned from "
+        f"{text(fitted_words(model))} comparisons, snapshot <code>{text(model.snapshot)}</code>; "
+        "skips teach nothing."
+    )
 
 
 def time_section(found: Findings) -> str:
@@ -36,9 +49,8 @@ def time_section(found: Findings) -> str:
         for stage, took in seconds.items()
     ]  # fmt: skip
     rounds = found.summary["rounds"]
-    explanation = f"{duration(sum(seconds.values()))} in {len(rounds)} round" + (
-        "s." if len(rounds) > 1 else "."
-    )
+    took = f"{duration(sum(seconds.values()))} in {len(rounds)} round{'s' * (len(rounds) > 1)}"
+    explanation = ", ".join(filter(None, [took, killed_words(found.summary["killed"])])) + "."
     made = table(["stage", "", "took"], rows, num_texts=2, kind="time")
     return section("Time", explanation, card(made))
 
@@ -51,14 +63,12 @@ def provenance_section(found: Findings) -> str:
     policy = found.policies[-1]
     while policy.reward_model is not None:
         model = models[policy.reward_model]
-        kinds = model.metrics["comparisons"]["by_rater_kind"]
-        counts = ", ".join(f"{count} {text(kind)}" for kind, count in sorted(kinds.items()))
         steps.append(
             f"<b>{text(policy.name)}</b>: adapter <code>{text(policy.adapter)}</code>, sha256 "
             f"<code>{(policy.adapter_sha256 or '')[:16]}…</code>, run "
             f"<code>runs/{text(policy.run_id)}</code><br>tuned towards reward model "
             f"<b>{text(model.name)}</b>, fitted to snapshot <code>{text(model.snapshot)}</code> "
-            f"({counts} comparisons)"
+            f"({text(fitted_words(model))} comparisons)"
         )
         if policy.parent not in policies:
             break

@@ -59,5 +59,6 @@ def _footer(found: Findings) -> str:
 
     measured = found.events[-1].created_at if found.events else None
     when = f", {measured:%Y-%m-%d %H:%M} UTC" if measured else ""
-    seconds = sum(found.summary["seconds"].values())
-    return text(f"Tastemaker {version('tastemaker')}{when}; {duration(seconds)} of work. ")
+    least = "at least " if found.summary["killed"] else ""
+    spent = f"{least}{duration(sum(found.summary['seconds'].values()))}"
+    return text(f"Tastemaker {version('tastemaker')}{when}; {spent} of work. ")

@@ -1,11 +1,12 @@
 """What a tuning run reported per iteration, read without opening the run."""
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
+from data.errors import WorkspaceError
+from data.json_lines import read_growing_json_lines
 from data.workspace import Workspace
 
 
@@ -20,14 +21,26 @@ class RunCurves:
 
 
 def read_curves(workspace: Workspace, run_id: str) -> RunCurves:
-    """Read a run's metrics; a run without a finished iteration has empty curves."""
+    """Read a run's metrics; a run without a finished iteration has empty curves.
+
+    `WorkspaceError` where a line is damaged; one that a kill cut short does not count.
+    """
     file = workspace.runs / run_id / "metrics.jsonl"
-    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
-    records: list[dict[str, Any]] = [json.loads(line) for line in lines if line.endswith("}")]
-    return RunCurves(
-        run_id=run_id,
-        rewards=even_out([record["reward_by_prompt"] for record in records]),
-        kls=[record["kl"] for record in records],
+    try:
+        records = read_growing_json_lines(file) if file.is_file() else []
+        by_prompt = [record["reward_by_prompt"] for record in records]
+        kls = [record["kl"] for record in records]
+    except KeyError as error:
+        raise _damaged(file, f"a line has no {error}") from None
+    except (OSError, ValueError) as error:
+        raise _damaged(file, str(error)) from None
+    return RunCurves(run_id=run_id, rewards=even_out(by_prompt), kls=kls)
+
+
+def _damaged(file: Path, why: str) -> WorkspaceError:
+    return WorkspaceError(
+        f"{file} cannot be read ({why}); restore it from a backup, or move it away and the report "
+        "does without this run's curves"
     )
 
 

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from data.records import Counts, Policy, RaterKind, RewardModel, RoundEvent
+from feedback_loop.fitting import fitted_to
 from feedback_loop.loop import Loop
 from feedback_loop.measurements import MeasuredImage, read_measurements
 from feedback_loop.report.curves import RunCurves, read_curves
-from feedback_loop.report.summary import in_order, summarise
+from feedback_loop.report.summary import in_order, measured_model, summarise
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,10 +24,14 @@ class Findings:
     policies: Sequence[Policy]
     """Those that were measured."""
     reward_models: Sequence[RewardModel]
+    measured_model: RewardModel | None
+    """The one that the report speaks of."""
     runs: Sequence[RunCurves]
     counts: dict[RaterKind, Counts]
+    """Of all that is on record when the report is written."""
     flip_rates: Sequence[float | None]
-    """How often the simulated raters who compared err, from the least; None: of some not known."""
+    """How often the simulated raters who taught the measured model err, from the least; None: of
+    some not known."""
     events: Sequence[RoundEvent]
 
     @property
@@ -34,9 +40,14 @@ class Findings:
         return list(dict.fromkeys(image.family for image in self.measured if image.family))
 
     @property
-    def num_simulated(self) -> int:
-        """Number of comparisons by simulated raters."""
-        return self.counts[RaterKind.SIMULATED].total
+    def taught(self) -> dict[str, int]:
+        """Number of comparisons that the measured model was fitted to, by kind of rater.
+
+        Of those on record while no model is: raters may compare on while a report is written.
+        """
+        if self.measured_model is not None:
+            return fitted_to(self.measured_model)
+        return {kind.value: counts.total for kind, counts in self.counts.items() if counts.total}
 
     @property
     def has_truth(self) -> bool:
@@ -47,26 +58,28 @@ class Findings:
 def find(loop: Loop) -> Findings:
     """Read a workspace's measurements and records."""
     measured, store = read_measurements(loop.workspace), loop.store
-    names = {image.policy for image in measured}
+    names, models = {image.policy for image in measured}, store.reward_models()
+    model = measured_model(models, measured)
     return Findings(
         loop=loop,
         measured=measured,
         summary=summarise(loop, measured),
         policies=[policy for policy in in_order(store.policies()) if policy.name in names],
-        reward_models=store.reward_models(),
+        reward_models=models,
+        measured_model=model,
         runs=[read_curves(loop.workspace, run.run_id) for run in store.runs()],
         counts={kind: store.counts(kind) for kind in RaterKind},
-        flip_rates=_flip_rates(loop),
+        flip_rates=_flip_rates(loop, model),
         events=store.round_events(),
     )
 
 
-def _flip_rates(loop: Loop) -> list[float | None]:
-    """Return what is on record of those who answered, whatever the settings say today."""
-    compared = {comparison.rater_id for comparison in loop.store.comparisons()}
+def _flip_rates(loop: Loop, model: RewardModel | None) -> list[float | None]:
+    """Return what is on record of those who answered before a fit, whatever the settings say."""
+    until = datetime.max if model is None else model.created_at
+    answers = loop.store.comparisons(kind=RaterKind.SIMULATED)
+    compared = {answer.rater_id for answer in answers if answer.created_at <= until}
     rates = {
-        rater.traits.get("flip_rate")
-        for rater in loop.store.raters()
-        if rater.kind is RaterKind.SIMULATED and rater.rater_id in compared
+        rater.traits.get("flip_rate") for rater in loop.store.raters() if rater.rater_id in compared
     }
     return sorted(rates, key=lambda rate: (rate is None, rate))

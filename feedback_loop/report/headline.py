@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from data.records import RaterKind
 from feedback_loop.readable import UNKNOWN, percent, points
 from feedback_loop.report.findings import Findings
 from feedback_loop.report.html import text
@@ -10,8 +11,10 @@ from feedback_loop.report.html import text
 
 def title(found: Findings) -> str:
     """Return the page's title."""
-    total = sum(counts.total for counts in found.counts.values())
-    return f"What {total} comparisons taught" if total else "Before any comparison"
+    total = sum(found.taught.values())
+    if found.measured_model is None:
+        return f"{total} comparisons so far" if total else "Before any comparison"
+    return f"What {total} comparisons taught"
 
 
 def lead(found: Findings) -> str:
@@ -28,10 +31,10 @@ def lead(found: Findings) -> str:
 
 def notice(found: Findings) -> str:
     """Say first of all that comparisons were simulated, where they were."""
-    if not found.num_simulated:
+    total, simulated = sum(found.taught.values()), found.taught.get(RaterKind.SIMULATED.value, 0)
+    if not simulated:
         return ""
-    total = sum(counts.total for counts in found.counts.values())
-    which = "All" if total == found.num_simulated else f"{found.num_simulated} of the {total}"
+    which = "All" if total == simulated else f"{simulated} of the {total}"
     return (
         f'<p class="notice"><b>Simulated raters.</b> {which} comparisons here were made by '
         f"programs{_errors(found.flip_rates)}, not by people.</p>"

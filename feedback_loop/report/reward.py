@@ -62,8 +62,8 @@ def reward_section(found: Findings) -> str:
 
 
 def _whose(found: Findings) -> str:
-    kinds = [kind.value for kind, counts in found.counts.items() if counts.total]
-    return "simulated raters'" if kinds == [RaterKind.SIMULATED.value] else "raters'"
+    are_simulated = list(found.taught) == [RaterKind.SIMULATED.value]
+    return "simulated raters'" if are_simulated else "raters'"
 
 
 def _accuracies(name: str, colour: str, key: str, rows: Sequence[dict[str, Any]]) -> Series:

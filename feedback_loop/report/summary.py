@@ -13,7 +13,7 @@ from feedback_loop.loop import BASE, Loop
 from feedback_loop.measurements import MeasuredImage
 from feedback_loop.report.curves import read_curves
 from feedback_loop.report.measured_trust import read_trust
-from feedback_loop.stages import seconds_by_stage
+from feedback_loop.stages import num_killed_by_stage, seconds_by_stage
 from feedback_loop.statistics import estimate, gain, order_accuracy
 from reward_training.config import CLIP_SIMILARITY
 from reward_training.trust.evaluate import Estimate
@@ -55,6 +55,7 @@ def summarise(loop: Loop, measured: Images) -> dict[str, Any]:
         ],
         "kl": kls[policies[-1].name],
         "seconds": seconds_by_stage(events),
+        "killed": num_killed_by_stage(events),
         "rounds": [
             {"round": number, "seconds": seconds_by_stage(events, number)}
             for number in sorted({event.round for event in events})

@@ -111,7 +111,8 @@ def test_everyone_is_asked_gold_and_nothing_is_learned_from_it(
     assert store.gold_pairs(2) == gold
     assert [c.pair_id for c in store.comparisons()] == [pair.pair_id]
     assert store.counts().total == 1
-    assert store.progress(2) == (1, 1)
+    found = store.round_progress(2)
+    assert (found.num_compared, found.num_pairs) == (1, 1)
     assert len(store.checks(2)) == 4
     assert [row.pair_id for row in take_snapshot(workspace).rows()] == [pair.pair_id]
 

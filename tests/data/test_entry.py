@@ -1,5 +1,8 @@
 import errno
+import io
+import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -86,6 +89,44 @@ run_command(main)
     assert process.stderr is not None
     with process.stderr as errors:
         assert errors.read() == ""
+
+
+@pytest.mark.parametrize(
+    ("encoding", "said"),
+    [
+        ("utf-8", "Łukasz 🐶"),
+        ("latin-1", r"\u0141ukasz \U0001f436"),
+        ("ascii:surrogateescape", r"\u0141ukasz \U0001f436"),
+        ("ascii:replace", "?ukasz ?"),
+    ],
+)
+def test_letters_that_a_terminal_cannot_hold_are_no_error(encoding: str, said: str, tmp_path: Path):
+    script = """
+from data.entry import run_command
+from data.errors import ConfigError
+def main():
+    print("\u0141ukasz \U0001f436")
+    raise ConfigError("\u0141ukasz \U0001f436")
+run_command(main)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONIOENCODING": encoding},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    shown = said.encode(encoding.partition(":")[0])
+    assert done.stdout == shown + b"\n"
+    told = shown if encoding == "utf-8" else rb"\u0141ukasz \U0001f436"
+    assert done.stderr == b"error: " + told + b"\n"
+
+
+def test_streams_of_other_kinds_are_left_as_they_are(monkeypatch: pytest.MonkeyPatch):
+    for stream in (None, io.StringIO()):
+        monkeypatch.setattr("sys.stderr", stream)
+        assert ends(lambda: None) == 0
 
 
 def test_long_work_leaves_the_processor_to_raters_and_never_takes_back_what_it_left(

@@ -1,5 +1,6 @@
 """What only a store on PostgreSQL can meet: servers, passwords, other tables, another writer."""
 
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -52,6 +53,13 @@ def served_from(filled: Workspace, monkeypatch: pytest.MonkeyPatch) -> Callable[
     return choose
 
 
+def copy_records(source: Store, target: Store) -> None:
+    target.add_prompts(source.prompts())
+    target.add_images(source.images())
+    target.add_pairs(source.pairs())
+    target.add_rater(source.raters()[0])
+
+
 def test_the_unique_indexes_are_those_of_the_records():
     tables = [value for value in vars(rows).values() if isinstance(value, rows.Table)]
     assert {t.name: ", ".join(t.key) for t in tables if t.key} == KEYS
@@ -87,6 +95,22 @@ def test_another_store_than_its_own_is_refused_when_made_and_used_when_asked(
         workspace.store()
     Store.create(engine_of(workspace.root))
     assert workspace.store().pairs() == []
+
+
+def test_another_address_of_the_store_is_used_and_another_workspaces_is_refused(
+    store: Store, workspace: Workspace, postgres: Server, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv(STORE_VARIABLE, f"{store.place}&application_name=ann")
+    assert "application_name=ann" in Workspace.open(workspace.root).store().place
+    monkeypatch.setenv(STORE_VARIABLE, postgres.make())
+    other = Workspace.create(workspace.root.with_name("other"))
+    copy_records(store, other.store())
+    opened = Workspace.open(workspace.root)  # a copy of the same store, images and all
+    assert len(opened.store().images()) == len(store.images())
+    shutil.rmtree(workspace.images_dir)
+    workspace.images_dir.mkdir()
+    with pytest.raises(WorkspaceError, match=r"has its store in .*names another workspace's"):
+        Workspace.open(workspace.root)
 
 
 def test_a_database_of_another_workspace_is_refused(
@@ -229,10 +253,7 @@ def test_the_same_comparisons_are_the_same_snapshot_on_both(
     ]
     on_file = Workspace.create(workspace.root.with_name("on file"))
     copied = on_file.store()
-    copied.add_prompts(store.prompts())
-    copied.add_images(store.images())
-    copied.add_pairs(store.pairs())
-    copied.add_rater(store.raters()[0])
+    copy_records(store, copied)
     for each in (store, copied):
         each.record_many(comparisons)
     ours, theirs = take_snapshot(workspace), take_snapshot(on_file)

@@ -245,9 +245,13 @@ def test_counts_never_mix_people_with_simulated_raters(store: Store, choose: Cho
     assert everyone.by_round == {1: 3}
     assert people.by_choice == {**dict.fromkeys(people.by_choice, 0), Choice.TIE: 1}
     assert people.total == 1
-    assert store.progress(1) == (2, 6)
-    assert store.progress(1, RaterKind.PERSON) == (1, 6)
-    assert store.progress(2) == (0, 0)
+    all_of, of_people, later = (
+        store.round_progress(number, kind)
+        for number, kind in ((1, None), (1, RaterKind.PERSON), (2, None))
+    )
+    assert (all_of.num_compared, all_of.num_skipped, all_of.num_pairs) == (1, 1, 6)
+    assert (of_people.num_compared, of_people.num_skipped, of_people.num_pairs) == (1, 0, 6)
+    assert (later.num_compared, later.num_pairs) == (0, 0)
     assert len(store.comparisons(kind=RaterKind.SIMULATED)) == 2
     assert store.comparisons(round=2) == []
 

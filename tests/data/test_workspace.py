@@ -8,6 +8,7 @@ import pytest
 
 from data.errors import ImageError, WorkspaceError
 from data.files import sha256_of
+from data.store_address import STORE_VARIABLE
 from data.workspace import Workspace, resolve_root
 
 
@@ -25,6 +26,22 @@ def test_a_missing_workspace_says_how_to_make_one(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(WorkspaceError, match="is a file"):
         Workspace.create(tmp_path / "file")
+
+
+def test_a_database_that_is_named_never_takes_the_place_of_the_folders_file(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv(STORE_VARIABLE, "postgresql://ann:secret@host/db")
+    with pytest.raises(WorkspaceError, match=r"duckdb, and --store or \$TASTEMAKER_STORE") as said:
+        Workspace.open(workspace.root)
+    assert "secret" not in str(said.value)
+    monkeypatch.delenv(STORE_VARIABLE)
+    assert len(Workspace.open(workspace.root).store().pairs()) == 6
+
+
+def test_commands_to_type_quote_the_folder(tmp_path: Path):
+    with pytest.raises(WorkspaceError, match=r"init --workspace '.*/sp ace/ws'`"):
+        Workspace.open(tmp_path / "sp ace" / "ws")
 
 
 def test_the_folder_is_the_argument_or_the_variable_or_the_default(
@@ -103,6 +120,7 @@ def test_no_space_for_an_image_is_one_line_and_leaves_nothing(
 import resource, sys
 from pathlib import Path
 from data.entry import run_command
+from data.store_address import STORE_VARIABLE
 from data.workspace import Workspace
 workspace = Workspace(Path(sys.argv[1]))
 large = b"\\x89PNG\\r\\n\\x1a\\n" + bytes(300_000) + b"IEND\\xaeB`\\x82"
@@ -127,6 +145,7 @@ import resource, sys
 from pathlib import Path
 from data.entry import run_command
 from data.records import Prompt
+from data.store_address import STORE_VARIABLE
 from data.workspace import Workspace
 workspace = Workspace.open(Path(sys.argv[1]))
 store = workspace.store()

@@ -4,6 +4,7 @@ import errno
 import os
 import re
 import resource
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from data.workspace import Workspace
 from feedback_loop.__main__ import COMMANDS, dispatch
 from feedback_loop.commands.arguments import LoopOptions, read_options
 from feedback_loop.config import GenerateConfig, LoopConfig
+from feedback_loop.hints import hint
 
 ROOT = Path(__file__).parents[2]
 HELP_SECONDS = 1.0
@@ -171,6 +173,13 @@ def test_corrupt_settings_are_one_clear_line(loop):
     loop.workspace.config_path.write_text("sed: 3\n")
     with pytest.raises(ConfigError, match="did you mean 'seed'"):
         dispatch(["round", "--workspace", str(loop.workspace.root)])
+
+
+def test_commands_to_run_next_quote_the_folder(tmp_path, monkeypatch):
+    monkeypatch.delenv("TASTEMAKER_WORKSPACE", raising=False)
+    root = tmp_path / "sp ace" / "it's"
+    words = shlex.split(hint(Workspace(root), "round"))
+    assert words == ["tastemaker", "round", "--workspace", str(root)]
 
 
 def test_an_error_exits_2_and_prints_no_traceback(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 from data.config_file import dump_yaml, load_yaml
 from data.prompts import load_prompt_set
 from feedback_loop.config import GenerateConfig, LoopConfig, MeasureConfig, SimulatedConfig
+from feedback_loop.loop import create_loop, open_loop
 from feedback_loop.seeds import measure_seeds, pair_seed, round_seed
 from rl_finetune.config import TuneConfig
 
@@ -31,6 +32,7 @@ def test_shipped_settings_can_be_read_and_name_shipped_prompts(path):
     [
         (lambda: LoopConfig(tune=TuneConfig(reward="clip:x")), "tune.reward: expected none"),
         (lambda: LoopConfig(tune=TuneConfig(seed=3)), "tune.seed"),
+        (lambda: LoopConfig(tune=TuneConfig(prompts="a.yaml")), "tune.prompts: expected none, got"),
         (lambda: LoopConfig(world="none"), "base: expected a folder or id"),
         (lambda: LoopConfig(seed=-1), "seed: expected 0 or more, got -1"),
         (lambda: GenerateConfig(num_pairs=0), "generate.num_pairs"),
@@ -41,6 +43,21 @@ def test_shipped_settings_can_be_read_and_name_shipped_prompts(path):
 def test_contradictions_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("prompts", ["emoji", "mine.yaml", "folder/../mine.yaml"])
+def test_the_prompt_set_may_be_named_twice(prompts):
+    assert LoopConfig(prompt_set="mine.yaml", tune=TuneConfig(prompts=prompts)).tune
+
+
+def test_a_prompt_set_that_was_named_twice_is_found_from_elsewhere(
+    tmp_path, config, models, monkeypatch
+):
+    monkeypatch.chdir(models)
+    tune = replace(config.tune, prompts="tiny.yaml")
+    create_loop(tmp_path / "w", replace(config, prompt_set="tiny.yaml", tune=tune))
+    monkeypatch.chdir(tmp_path)
+    assert open_loop(tmp_path / "w").config == config
 
 
 def test_no_two_purposes_share_a_seed():

@@ -1,14 +1,19 @@
 import json
+import os
 import shutil
+import time
+from pathlib import Path
 
 import pytest
 
 from data.duckdb_log import kept_logs, log_of
-from data.errors import UnknownRecord
+from data.errors import UnknownRecord, WorkspaceError
 from data.records import RaterKind
 from data.snapshot import take_snapshot
+from data.unfinished_snapshots import unfinished_snapshots
 from feedback_loop.__main__ import dispatch
 from feedback_loop.generate import generate
+from feedback_loop.rounds import at_work_alone
 
 
 def test_a_rater_is_erased_only_with_a_word_more(loop, compare, capsys):
@@ -79,3 +84,43 @@ def test_backups_of_an_upgrade_go_too_and_what_names_the_rater_is_said(loop, com
     assert f"deleted a backup of before, perhaps with their answers: {backup}" in said
     assert str(metrics) in said
     assert not backup.exists()
+
+
+def test_what_a_kill_left_of_a_snapshot_goes_too(loop, compare, capsys, monkeypatch):
+    generate(loop, 1)
+    compare(loop, 1, name="Ada")
+    workspace = loop.workspace
+    with monkeypatch.context() as patch:
+        patch.setattr("data.snapshot.shutil.rmtree", lambda *_, **__: None)  # as killed before it
+        patch.setattr(Path, "rename", lambda *_: None)
+        with pytest.raises(WorkspaceError, match="no snapshot"):
+            take_snapshot(workspace)
+    (left,) = unfinished_snapshots(workspace)
+    torn = workspace.rewards / ".torn.tmp"
+    torn.touch()
+    words = ["erase", "Ada", "--workspace", str(workspace.root)]
+    capsys.readouterr()
+    dispatch(words)
+    assert f"perhaps with their answers: {left} (a snapshot under way" in capsys.readouterr().out
+    for path in (left, torn):
+        os.utime(path, (time.time() - 4000,) * 2)
+    dispatch(words)
+    assert f"would delete a snapshot that was killed, perhaps with their answers: {left}" in (
+        capsys.readouterr().out
+    )
+    assert left.is_dir()
+    dispatch([*words, "--yes"])
+    assert f"deleted a snapshot that was killed, perhaps with their answers: {left}" in (
+        capsys.readouterr().out
+    )
+    assert list(workspace.snapshots.iterdir()) == []
+    assert not torn.exists()
+
+
+def test_a_round_clears_away_what_kills_left_of_snapshots(loop):
+    old, new = (loop.workspace.snapshots / name for name in (".0123.4567", ".0123.89ab"))
+    for path in (old, new):
+        path.mkdir()
+    os.utime(old, (time.time() - 4000,) * 2)
+    with at_work_alone(loop):
+        assert unfinished_snapshots(loop.workspace) == [new]

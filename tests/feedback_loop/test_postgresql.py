@@ -40,13 +40,21 @@ def test_a_workspace_is_made_with_its_store_and_keeps_no_password(postgres, tmp_
     assert url in tastemaker("status", "--workspace", str(root)).stdout
 
 
-def test_a_store_asked_for_goes_before_the_workspaces_own(postgres, tmp_path, config, capsys):
+def test_a_database_never_takes_the_place_of_a_workspaces_own_file(
+    postgres, tmp_path, config, monkeypatch
+):
     create_loop(tmp_path / "w", config)
-    words = ["--workspace", str(tmp_path / "w"), "--store", postgres.make()]
-    with pytest.raises(WorkspaceError, match="make one with `tastemaker init --store`"):
-        dispatch(["status", *words])
+    words, url = ["--workspace", str(tmp_path / "w")], postgres.make()
+    with pytest.raises(WorkspaceError, match=r"preferences\.duckdb, .*unset TASTEMAKER_STORE"):
+        dispatch(["status", *words, "--store", url])
     with pytest.raises(WorkspaceError, match=r"has its store in .*preferences\.duckdb, not in"):
         dispatch(["init", *words])
+    monkeypatch.setenv(STORE_VARIABLE, url)
+    create_loop(tmp_path / "other", config)
+    with pytest.raises(WorkspaceError, match=r"preferences\.duckdb, .*unset TASTEMAKER_STORE"):
+        dispatch(["round", *words])
+    monkeypatch.setenv(STORE_VARIABLE, "")
+    assert open_loop(tmp_path / "w").store.images() == []
 
 
 def test_a_whole_round_leaves_all_in_the_database(postgres, tmp_path, config, compare, monkeypatch):

@@ -10,11 +10,11 @@ import pytest
 from rounds_behind import CURVE, FITTED, TRUSTED, add_measured, finish, paint
 
 from data.errors import WorkspaceError
-from data.records import Rater, RaterKind
+from data.records import Choice, Comparison, Rater, RaterKind, RoundEvent
 from feedback_loop.measurements import measurements_path, read_measurements, write_measurements
 from feedback_loop.outcome import say_outcome
 from feedback_loop.report.build import build_report
-from feedback_loop.report.curves import even_out
+from feedback_loop.report.curves import even_out, read_curves
 from feedback_loop.report.findings import find
 from feedback_loop.report.grids import data_uri
 from feedback_loop.report.headline import notice
@@ -206,6 +206,31 @@ def test_how_often_simulated_raters_err_is_what_is_on_record(finished):
     )
 
 
+def test_what_is_compared_after_the_fit_taught_nothing_yet(finished):
+    """People rate the next round while the report is written."""
+    (pair,), rater = finished.store.pairs(), Rater.new("ada", RaterKind.PERSON)
+    worse = Rater.new("s", RaterKind.SIMULATED, {"flip_rate": 0.4})
+    newer = replace(pair, pair_id="newer", round=3)
+    finished.store.add_pairs([newer])
+    for each in (rater, worse):
+        finished.store.add_rater(each)
+        said = {"pair_id": "newer", "choice": Choice.TIE, "shown_left": pair.image_a}
+        finished.store.record_many([Comparison.new(rater_id=each.rater_id, **said)])
+    page = Page(build_report(finished).read_text(encoding="utf-8"))
+    said = " ".join(" ".join(page.texts).split())
+    assert "What 1 comparisons taught" in said
+    assert "All comparisons here were made by programs" in said
+    assert "err in 15 %" in said
+    assert "simulated raters' held-out choices" in said
+    model = finished.store.reward_models()[-1]
+    assert (
+        f"What raters have said up to now. Everything that reward model {model.name} knows, it "
+        f"learned from 1 simulated comparisons, snapshot {model.snapshot} ;"
+    ) in said
+    summary = json.loads((finished.workspace.report / "summary.json").read_text())
+    assert summary["comparisons"] == {"person": 1, "simulated": 2, "model": 0}
+
+
 @pytest.mark.parametrize("interval", [None, [0.05, 0.3]])
 def test_accuracies_far_below_chance_are_in_the_plot(interval):
     made = dots(["low", "high"], [Series("it", "#0d0e0f", [0.2, 0.8], [interval, None])])
@@ -222,6 +247,7 @@ def test_without_a_judge_and_before_any_fit_there_is_still_a_page(loop):
     write_measurements(loop.workspace, add_measured(loop, "base", truth=False, rewards=False))
     text = build_report(loop).read_text(encoding="utf-8")
     assert "Before any comparison" in text
+    assert "No reward model has learned from it yet." in text
     assert "Simulated" not in text
     summary = json.loads((loop.workspace.report / "summary.json").read_text())
     assert summary["policies"][0]["alignment"]["overall"] is None
@@ -236,6 +262,20 @@ def test_the_outcome_on_the_terminal_names_every_policy(finished, capsys):
     assert all(name in said for name in ("base", "round-1", "round-2", "SIMULATED"))
 
 
+def test_a_time_says_what_it_leaves_out(finished, capsys):
+    build_report(finished)
+    say_outcome(finished)
+    assert "killed" not in capsys.readouterr().out
+    for status in ("started", "started", "finished"):
+        finished.store.add_round_event(RoundEvent(round=3, stage="tune", status=status, seconds=1))
+    page = build_report(finished).read_text(encoding="utf-8")
+    say_outcome(finished)
+    said = "without attempts that were killed, whose time nobody knows: tune 1"
+    assert f"  {said}\n" in capsys.readouterr().out
+    assert f"in 3 rounds, {said}." in page
+    assert "at least 21 s of work" in page
+
+
 def test_nothing_measured_is_one_clear_line(loop):
     with pytest.raises(WorkspaceError, match="nothing is measured"):
         build_report(loop)
@@ -248,6 +288,29 @@ def test_measurements_survive_the_file(finished):
     measured = read_measurements(finished.workspace)
     write_measurements(finished.workspace, measured)
     assert read_measurements(finished.workspace) == measured
+
+
+@pytest.mark.parametrize("letter", ["\u2028", "\u2029", "\u0085"])
+def test_a_prompt_that_holds_another_end_of_a_line_is_reported(finished, letter):
+    measured = read_measurements(finished.workspace)
+    odd = [replace(each, prompt=each.prompt.replace(" ", letter)) for each in measured]
+    write_measurements(finished.workspace, odd)
+    metrics = finished.workspace.runs / "round-2" / "metrics.jsonl"
+    line = json.dumps({"reward_by_prompt": {f"a{letter}b": 1.0}, "kl": 1.0}, ensure_ascii=False)
+    metrics.write_text(f"{line}\n", encoding="utf-8")
+    assert read_measurements(finished.workspace) == odd
+    build_report(finished)
+
+
+def test_a_damaged_curve_is_one_clear_line_and_one_that_was_cut_short_is_read(finished):
+    metrics = finished.workspace.runs / "round-2" / "metrics.jsonl"
+    whole = metrics.read_text()
+    metrics.write_text(f'{whole}{{"iteration": 9, "reward_by_prompt": {{"a": 1.0}}')
+    assert len(read_curves(finished.workspace, "round-2").kls) == 9
+    for damaged, why in (("{\n", "line 10: "), ('{"kl": 1.0}\n', "no 'reward_by_prompt'")):
+        metrics.write_text(whole + damaged)
+        with pytest.raises(WorkspaceError, match=f"metrics.jsonl cannot be read .*{why}"):
+            build_report(finished)
 
 
 def test_large_images_are_made_small_for_the_page():

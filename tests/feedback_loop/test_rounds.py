@@ -10,7 +10,7 @@ import torch
 import reward_training
 from data.config_file import load_yaml
 from data.errors import ConfigError, StoreError, UnknownRecord
-from data.records import Aspect, ChosenBy, Policy, RaterKind, RewardModel, Run
+from data.records import Aspect, Choice, ChosenBy, Policy, Rater, RaterKind, RewardModel, Run
 from data.snapshot import take_snapshot
 from feedback_loop.__main__ import dispatch
 from feedback_loop.fitting import fit_round
@@ -18,7 +18,7 @@ from feedback_loop.generate import generate
 from feedback_loop.loop import create_loop, open_loop
 from feedback_loop.measurements import read_measurements
 from feedback_loop.pixels import read_images
-from feedback_loop.rounds import Waiting, run_round, run_stage
+from feedback_loop.rounds import Waiting, run_round, run_stage, say_waiting
 from feedback_loop.stages import STAGES, Position, num_finished_rounds, position
 from feedback_loop.tuning import tune_round
 from reward_training.config import CombinationConfig
@@ -98,6 +98,30 @@ def test_waiting_is_noted_once_and_costs_nothing(loop):
         assert run_round(loop, "people") == Waiting(0, 20)
     statuses = [event.status for event in loop.store.round_events(1) if event.stage == "compare"]
     assert statuses == ["started", "waiting"]
+
+
+def test_a_round_goes_on_when_all_is_compared_or_skipped(loop, compare, capsys):
+    run_stage(loop, Position(1, "generate"))
+    at, root = Position(1, "compare", "waiting"), str(loop.workspace.root)
+    first, *others = compare(loop, 1)
+    skip_all = [replace(c, comparison_id=f"{c.comparison_id}-", idempotency_key=c.pair_id,
+                        choice=Choice.SKIP) for c in (first, *others)]  # fmt: skip
+    loop.store.record_many(skip_all)
+    assert run_stage(loop, at) == Waiting(0, 20, 20), "nothing to learn from"
+    with pytest.raises(StoreError, match="none of the 20 pairs"):
+        dispatch(["fit", "--workspace", root])
+    say_waiting(loop, Waiting(0, 20, 20))
+    assert "0 of 20 pairs are compared, 20 skipped (20 comparisons" in capsys.readouterr().out
+    compare(loop, 1, name="bob")
+    dispatch(["status", "--workspace", root])
+    assert "(round 1: 20 of 20 compared)" in capsys.readouterr().out
+    for number in range(19):
+        loop.store.take_back(Rater.new("bob", RaterKind.PERSON).rater_id, 1, f"undo {number}")
+    dispatch(["status", "--workspace", root])
+    assert "(round 1: 1 of 20 compared and 19 skipped)" in capsys.readouterr().out
+    assert run_stage(loop, at) is None
+    noted = loop.store.round_events(1)[-1]
+    assert (noted.detail["num_compared"], noted.detail["num_skipped"]) == (1, 19)
 
 
 def test_what_bf16_is_too_coarse_for_is_said_before_a_round_begins(loop):

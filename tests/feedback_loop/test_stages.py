@@ -8,6 +8,7 @@ from feedback_loop.stages import (
     TIMED_STAGES,
     Position,
     num_finished_rounds,
+    num_killed_by_stage,
     position,
     seconds_by_stage,
 )
@@ -64,12 +65,41 @@ def test_only_rounds_with_their_last_stage_count():
     assert num_finished_rounds([*whole_round(1), event(2, "generate")]) == 1
 
 
-def test_seconds_are_summed_over_finished_stages():
+def test_what_a_stage_notes_is_no_end_of_it():
+    events = [event(1, "generate"), event(1, "compare"), event(1, "fit", "started")]
+    for status in ("noted", "stopped"):
+        assert position([*events, event(1, "fit", status)]) == Position(1, "fit", "started")
+
+
+def test_seconds_are_summed_over_attempts_that_are_over():
     events = [
         event(1, "tune", "started", seconds=9),
+        event(1, "tune", "stopped", seconds=55),
+        event(1, "tune", "started"),
         event(1, "tune", seconds=2),
         event(2, "tune", seconds=3),
+        event(1, "compare", "waiting", seconds=1),
         event(1, "report", seconds=100),
     ]
-    assert seconds_by_stage(events) == dict.fromkeys(TIMED_STAGES, 0) | {"tune": 5}
+    by_stage = {"tune": 60, "compare": 1}
+    assert seconds_by_stage(events) == dict.fromkeys(TIMED_STAGES, 0) | by_stage
     assert seconds_by_stage(events, 2)["tune"] == 3
+    assert num_killed_by_stage(events) == {}
+
+
+def test_attempts_that_left_no_end_were_killed():
+    events = [
+        event(1, "fit", "started"),
+        event(1, "fit", "noted"),
+        event(1, "fit", "started"),
+        event(1, "fit", "stopped"),
+        event(1, "fit", "started"),
+        event(1, "fit"),
+        event(1, "tune", "started"),
+        event(1, "report", "started"),
+        event(2, "tune", "started"),
+        event(2, "compare", "started"),
+        event(2, "compare", "waiting"),
+        event(2, "compare"),
+    ]
+    assert num_killed_by_stage(events) == {"fit": 1, "tune": 2}

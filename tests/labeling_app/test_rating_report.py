@@ -115,7 +115,10 @@ def test_what_comes_or_goes_while_it_is_read_is_no_error(
     def then_more(*arguments: object, **wanted: object) -> object:
         found = read(*arguments, **wanted)
         if store.find_rater("new", RaterKind.PERSON) is None:
-            more = [replace(pair, pair_id="more"), replace(pair, pair_id="gold", better=pair.image_a)]
+            more = [
+                replace(pair, pair_id="more"),
+                replace(pair, pair_id="gold", better=pair.image_a),
+            ]
             store.add_pairs(more)
             store.add_rater(new)
             store.record_many([_left(each, new) for each in more])

@@ -118,6 +118,11 @@ def test_what_processes_cannot_share_is_refused_before_anything_is_opened(
     assert not Path("run").exists()
 
 
+def test_a_run_to_resume_that_is_not_there_is_named(tune):
+    status, (line,) = tune("--resume", policy="")
+    assert (status, line) == (2, "error: no run at run to resume; expected its config.yaml")
+
+
 def test_an_unknown_preset_lists_the_known_ones(tune):
     status, (line,) = tune("emoji-defualt")
     assert status == 2
