@@ -21,17 +21,15 @@ SEATED = """
             SELECT pair_id, rater_id, until, row_number() OVER (
                 PARTITION BY pair_id, rater_id ORDER BY ordinal DESC) AS age
             FROM leases) AS newest
-        WHERE age = 1 AND until > ?),
+        WHERE age = 1 AND until > ? AND NOT EXISTS (
+            SELECT 1 FROM answers
+            WHERE answers.pair_id = newest.pair_id AND answers.rater_id = newest.rater_id)),
     seated AS (
-        SELECT answers.pair_id, rater_id FROM answers
-        JOIN pairs ON pairs.pair_id = answers.pair_id
-        GROUP BY answers.pair_id, rater_id, aspects
+        SELECT pair_id, rater_id FROM answers GROUP BY pair_id, rater_id
             HAVING count(*) FILTER (WHERE choice = 'skip') = 0
-            AND count(*) >= array_length(string_to_array(aspects, ' '), 1)
         UNION SELECT pair_id, rater_id FROM held)"""
-"""Who sits where, from the kind of rater and the time: who has answered everything about a pair,
-and who was shown it a short while ago. Who skips a question about a pair leaves the pair out: they
-give their seat back, and nothing more is asked of them about it."""
+"""Who sits where, from the kind of rater and the time. Who skips a question about a pair leaves the
+pair out: they give their seat back, and nothing more is asked of them about it."""
 
 TURNS = f"""
     WITH {SERVED}, {SEATED},

@@ -217,7 +217,7 @@ def test_a_missing_psycopg_says_how_to_get_it(
 ):
     monkeypatch.delitem(sys.modules, "data.postgres", raising=False)
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(StoreError, match=r"pip install 'tastemaker\[postgresql\]'"):
+    with pytest.raises(StoreError, match=r"pip install 'psycopg\[binary\]'"):
         served_from("postgresql://host/db").store()
 
 
