@@ -27,21 +27,22 @@ def read_growing_json_lines(path: Path) -> list[dict[str, Any]]:
     return list(_parsed(_lines(path)[:-1]))
 
 
-def _lines(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8").split("\n")
+def _lines(path: Path) -> list[bytes]:
+    """Cut bytes, not text: the last line may end amidst a character."""
+    return path.read_bytes().split(b"\n")
 
 
-def _parsed(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+def _parsed(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
     for number, line in enumerate(lines, start=1):
         if line.strip():
             yield _object(number, line)
 
 
-def _object(number: int, line: str) -> dict[str, Any]:
+def _object(number: int, line: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(line)
+        found = json.loads(line.decode())
     except ValueError as error:
         raise ValueError(f"line {number}: {error}") from None
     if not isinstance(found, dict):
-        raise ValueError(f"line {number}: expected an object, got {line[:60]}")  # noqa: TRY004
+        raise ValueError(f"line {number}: expected an object, got {str(found)[:60]}")  # noqa: TRY004
     return found

@@ -17,6 +17,7 @@ import torch
 from data.config_file import dump_yaml, load_yaml
 from data.errors import ConfigError
 from data.files import write_atomically
+from data.json_lines import read_json_lines
 from rl_finetune.config import SamplingConfig
 from rl_finetune.evaluation import Evaluated, EvaluatedImage
 
@@ -69,8 +70,7 @@ class EvaluationFolder:
         records, features = self._paths(policy)
         if not records.exists():
             return None
-        *lines, _end = records.read_text(encoding="utf-8").split("\n")
-        images = [EvaluatedImage(**json.loads(line)) for line in lines]
+        images = [EvaluatedImage(**each) for each in read_json_lines(records)]
         if any(image.adapter_sha256 != adapter_sha256 for image in images):
             return None
         return Evaluated(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.files import write_atomically
+from data.json_lines import read_growing_json_lines
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,8 +91,7 @@ class MetricsFile:
         """Return the finished iterations; a line that a kill cut short does not count."""
         if not self._path.exists():
             return []
-        *lines, _cut_short = self._path.read_bytes().split(b"\n")
-        return [self._record(**json.loads(line)) for line in lines]
+        return [self._record(**each) for each in read_growing_json_lines(self._path)]
 
     def keep_until(self, iteration: int) -> None:
         """Drop what came after a checkpoint, so that resuming doubles nothing."""
