@@ -1,8 +1,9 @@
 """The store's verbs that share pairs out among people.
 
-A pair has as many seats as people are to judge it. Who has answered a question about it has a seat,
-and so has who holds a lease on it that is not over; a skip gives the seat back. Only people sit:
-simulated raters never take a pair from them. At a gold pair there is room for everyone.
+A pair has as many seats as people are to judge it. Who has answered all questions about it has a
+seat, and so has who holds a lease on it that is not over; a skip gives the seat back, and so does
+leaving between two questions, when the lease is over. Only people sit: simulated raters never take
+a pair from them. At a gold pair there is room for everyone.
 """
 
 from collections.abc import Sequence

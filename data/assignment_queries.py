@@ -12,7 +12,7 @@ SERVED = f"""
             OR study IN (SELECT name FROM current_studies WHERE status = 'open'))"""
 """What is asked now: the pairs of a round, and those of studies that are open."""
 
-SEATED = """
+SEATED = f"""
     answers AS (
         SELECT pair_id, rater_id, choice FROM current_answers
         WHERE kind = ? AND repeats IS NULL),
@@ -21,15 +21,17 @@ SEATED = """
             SELECT pair_id, rater_id, until, row_number() OVER (
                 PARTITION BY pair_id, rater_id ORDER BY ordinal DESC) AS age
             FROM leases) AS newest
-        WHERE age = 1 AND until > ? AND NOT EXISTS (
-            SELECT 1 FROM answers
-            WHERE answers.pair_id = newest.pair_id AND answers.rater_id = newest.rater_id)),
+        WHERE age = 1 AND until > ?),
     seated AS (
-        SELECT pair_id, rater_id FROM answers GROUP BY pair_id, rater_id
+        SELECT answers.pair_id, rater_id FROM answers
+        JOIN pairs ON pairs.pair_id = answers.pair_id
+        GROUP BY answers.pair_id, rater_id, aspects
             HAVING count(*) FILTER (WHERE choice = 'skip') = 0
+            AND count(*) >= {NUM_ASPECTS}
         UNION SELECT pair_id, rater_id FROM held)"""
-"""Who sits where, from the kind of rater and the time. Who skips a question about a pair leaves the
-pair out: they give their seat back, and nothing more is asked of them about it."""
+"""Who sits where, from the kind of rater and the time: who has answered everything about a pair,
+and who was shown it a short while ago. Who skips a question about a pair leaves the pair out: they
+give their seat back, and nothing more is asked of them about it."""
 
 TURNS = f"""
     WITH {SERVED}, {SEATED},

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.raters.crowd import Acknowledged
-from data.records import Choice, Comparison, RaterKind
+from data.records import Aspect, Choice, Comparison, RaterKind
 from data.store import Store
 
 
@@ -88,13 +88,19 @@ def _more_than_one_on_its_way(beyond: Sequence[Comparison]) -> list[str]:
 
 
 def _overfull(store: Store) -> list[str]:
-    """Name pairs with more raters than seats; gold pairs and second showings have no seats."""
-    seated: dict[str, set[str]] = defaultdict(set)
+    """Name pairs with more raters than seats; gold pairs and second showings have no seats.
+
+    Who leaves between two questions, or skips the second, gives the seat back.
+    """
+    answered: dict[tuple[str, str], set[Aspect]] = defaultdict(set)
     for comparison in store.comparisons(kind=RaterKind.PERSON):
         if comparison.choice is not Choice.SKIP:
-            seated[comparison.pair_id].add(comparison.rater_id)
+            answered[comparison.pair_id, comparison.rater_id].add(comparison.aspect)
+    pairs = store.pairs()
+    asked = {pair.pair_id: set(pair.aspects) for pair in pairs}
+    seated = Counter(pair_id for (pair_id, _), told in answered.items() if told == asked[pair_id])
     return [
-        f"{len(seated[pair.pair_id])} raters on {pair.pair_id}, which has {pair.num_raters} seats"
-        for pair in store.pairs()
-        if len(seated[pair.pair_id]) > pair.num_raters
+        f"{seated[pair.pair_id]} raters on {pair.pair_id}, which has {pair.num_raters} seats"
+        for pair in pairs
+        if seated[pair.pair_id] > pair.num_raters
     ]

@@ -144,6 +144,27 @@ def test_a_skip_gives_the_seat_to_others_for_good(store: Store, people):
     assert pair not in take(store, ada, 6)
 
 
+def test_who_leaves_between_two_questions_gives_the_seat_back(store: Store, people):
+    ada, bob = people[:2]
+    pair = store.pairs()[0]
+    both = (Aspect.ALIGNMENT, Aspect.QUALITY)
+    store.add_pairs([replace(pair, pair_id="two questions", round=3, aspects=both)])
+    (asked, _) = store.take_questions(ada.rater_id, 3, 1, now=NOW)
+    first, second = (replace(answer(asked.pair, ada), aspect=aspect) for aspect in both)
+    store.answer(replace(first, comparison_id="half"), now=NOW)
+    soon, later = NOW + LEASE / 2, NOW + 2 * LEASE
+    assert store.take_questions(bob.rater_id, 3, 1, now=soon) == []
+    assert store.seats(3, bob.rater_id).num_taken_by_others == 0
+    assert len(store.take_questions(bob.rater_id, 3, 1, now=later)) == 2
+    assert store.answer(second, now=later) is None  # Bob holds it
+    assert store.take_questions(ada.rater_id, 3, 1, now=later) == []
+    back = later + 2 * LEASE
+    (rest,) = store.take_questions(ada.rater_id, 3, 1, now=back)  # nor did Bob answer
+    assert rest.aspect is Aspect.QUALITY
+    assert store.answer(second, now=back) is not None
+    assert store.seats(3, bob.rater_id).num_taken_by_others == 1
+
+
 def test_what_is_taken_back_is_the_raters_again(store: Store, people):
     ada, bob = people[:2]
     (pair,) = take(store, ada)

@@ -10,7 +10,7 @@ from benchmarks.raters.account import settle
 from benchmarks.raters.crowd import Acknowledged
 from benchmarks.raters.plan import Plan
 from benchmarks.raters.trial import Result, run_trial
-from data.records import Choice, Comparison, Pair, Rater, RaterKind
+from data.records import Aspect, Choice, Comparison, Pair, Rater, RaterKind
 from data.workspace import Workspace
 
 PLAN = Plan(num_raters=4, seconds=6, look_s=1, num_stored=100, num_images=16)
@@ -43,7 +43,11 @@ def answer(workspace: Workspace, ada: Rater) -> Callable[..., Acknowledged]:
     sha256 = {image.image_id: image.sha256 for image in store.images()}
 
     def record(
-        pair: Pair, token: str, rater: Rater = ada, repeats: str | None = None
+        pair: Pair,
+        token: str,
+        rater: Rater = ada,
+        repeats: str | None = None,
+        aspect: Aspect = Aspect.OVERALL,
     ) -> Acknowledged:
         store.record_many(
             [
@@ -51,6 +55,7 @@ def answer(workspace: Workspace, ada: Rater) -> Callable[..., Acknowledged]:
                     pair_id=pair.pair_id,
                     rater_id=rater.rater_id,
                     choice=Choice.LEFT,
+                    aspect=aspect,
                     shown_left=pair.image_a,
                     idempotency_key=f"{rater.rater_id}:{pair.pair_id}:{token}",
                     repeats=repeats,
@@ -93,6 +98,21 @@ def test_the_account_counts_by_showing(workspace: Workspace, answer: Callable):
     account = settle(store, [*told, answer(pair, "t-3", repeats=first)])
     assert account.faults == []
     assert (account.num_stored, account.num_on_gold, account.num_repeats) == (4, 2, 1)
+
+
+def test_the_account_leaves_out_who_left_between_two_questions(
+    workspace: Workspace, answer: Callable
+):
+    store, bob = workspace.store(), Rater.new("Bob", RaterKind.PERSON)
+    store.add_rater(bob)
+    both = (Aspect.ALIGNMENT, Aspect.QUALITY)
+    pair = replace(store.pairs()[0], pair_id="two questions", aspects=both)
+    store.add_pairs([pair])
+    half = answer(pair, "t-1", aspect=both[0])
+    whole = [answer(pair, f"b-{each}", bob, aspect=each) for each in both]
+    assert settle(store, [half, *whole]).faults == []
+    answer(pair, "t-2", aspect=both[1])
+    assert settle(store, [half, *whole]).faults == ["2 raters on two questions, which has 1 seats"]
 
 
 def test_the_account_names_what_is_wrong(workspace: Workspace, answer: Callable):
