@@ -13,6 +13,7 @@ from data.workspace import Workspace, workspace_option
 from feedback_loop.config import LoopConfig
 from feedback_loop.world import base_of, is_same_base
 from rl_finetune.config import TuneConfig
+from rl_finetune.model_folder import could_be_on_hub, require_model_folder
 
 BASE = "base"
 """Name of the policy that all others start from."""
@@ -66,10 +67,17 @@ def create_loop(root: Path, config: LoopConfig) -> Loop:
     """Make a workspace with its configuration, prompts and base policy.
 
     Where a workspace is already, nothing changes, and another configuration than its own is a
-    `ConfigError`, another base a `WorkspaceError`. A creation that was cut short is finished.
+    `ConfigError`, another base a `WorkspaceError`. A creation that was cut short is finished. A new
+    workspace's base is a model, or may be one of the hub: `PolicyError`.
     """
     config = _with_absolute_paths(config)
     prompts = load_prompt_set(config.prompt_set)
+    if (
+        config.base
+        and not could_be_on_hub(config.base)
+        and not Workspace(root).config_path.exists()
+    ):
+        require_model_folder(Path(config.base))
     workspace = Workspace.create(root)
     _require_its_base(Loop(workspace, config))
     if workspace.config_path.is_file():

@@ -1,6 +1,5 @@
 """Opening Stable Diffusion 1.x and 2.x in diffusers' folder format, part by part, in fp32."""
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,10 +16,15 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from transformers.utils import logging as transformers_logging
 
 from data.errors import PolicyError
+from rl_finetune.model_folder import (
+    INDEX_FILE,
+    could_be_on_hub,
+    require_model_folder,
+    require_pipeline,
+)
 
 PartT = TypeVar("PartT")
 
-_PIPELINE = "StableDiffusionPipeline"
 _NUM_BYTES = 256
 _SIZE = 64
 _MISTAKEN_ABOUT_SIZE = tuple(f"0.{minor}." for minor in range(9))
@@ -92,32 +96,14 @@ def _load_scheduler_config(base: str, subfolder: str) -> dict[str, object]:
     return cast(dict[str, object], DDIMScheduler.load_config(base, subfolder=subfolder))
 
 
-def _could_be_hub_id(base: str) -> bool:
-    return base.count("/") == 1 and not base.startswith(("/", ".", "~"))
-
-
 def _refuse_other_pipelines(base: str) -> None:
     """Another pipeline's parts can open as well, and fail only where they are used."""
-    if Path(base).exists() or not _could_be_hub_id(base):
-        pipeline = _pipeline_of_folder(Path(base))
-    else:
-        with _explained(base, "model_index.json"):
+    if could_be_on_hub(base):
+        with _explained(base, INDEX_FILE):
             index = cast(dict[str, object], DiffusionPipeline.load_config(base))
-        pipeline = index.get("_class_name")
-    if pipeline != _PIPELINE:
-        raise PolicyError(f"{base} is a {pipeline}; supported is {_PIPELINE} (1.x and 2.x)")
-
-
-def _pipeline_of_folder(folder: Path) -> object:
-    index = folder / "model_index.json"
-    if not folder.is_dir():
-        raise PolicyError(f"{folder}: no such folder; expected a Stable Diffusion model")
-    if not index.is_file():
-        raise PolicyError(f"{folder}: no model_index.json; expected a model in diffusers' format")
-    try:
-        return json.loads(index.read_text(encoding="utf-8")).get("_class_name")
-    except (ValueError, AttributeError):
-        raise PolicyError(f"{index}: not readable as JSON; copy the model again") from None
+        require_pipeline(base, index.get("_class_name"))
+    else:
+        require_model_folder(Path(base))
 
 
 def _open(opener: Callable[..., PartT], base: str, part: str, **options: object) -> PartT:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from data.config_file import dump_yaml, load_yaml
+from data.errors import PolicyError
 from data.prompts import load_prompt_set
 from feedback_loop.config import GenerateConfig, LoopConfig, MeasureConfig, SimulatedConfig
 from feedback_loop.loop import create_loop, open_loop
@@ -58,6 +59,20 @@ def test_a_prompt_set_that_was_named_twice_is_found_from_elsewhere(
     create_loop(tmp_path / "w", replace(config, prompt_set="tiny.yaml", tune=tune))
     monkeypatch.chdir(tmp_path)
     assert open_loop(tmp_path / "w").config == config
+
+
+@pytest.mark.parametrize(
+    ("base", "message"),
+    [("models/sd/v1", "no such folder"), (".", "no model_index.json"), ("sd15", "no such folder")],
+)
+def test_a_workspace_is_not_made_for_a_model_that_is_not_there(
+    base, message, tmp_path, config, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(PolicyError, match=message):
+        create_loop(tmp_path / "w", replace(config, base=base))
+    assert not (tmp_path / "w").exists()
+    assert create_loop(tmp_path / "w", replace(config, base="owner/on-the-hub")).config
 
 
 def test_no_two_purposes_share_a_seed():
