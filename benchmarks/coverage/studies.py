@@ -9,11 +9,12 @@ from jaxtyping import Float
 from scipy.special import expit
 
 from benchmarks.coverage.contest import FIRST, SECOND, Contest, Drawn, draw_contest
+from benchmarks.coverage.exam import Exam
 from benchmarks.coverage.panel import Panel
 from benchmarks.coverage.pigeonhole import pigeonhole_interval
 from data.rating_statistics.agreement import agreement
 from data.rating_statistics.ceiling import human_ceiling
-from data.rating_statistics.estimates import wilson_interval
+from data.rating_statistics.estimates import clustered_share, share_of, wilson_interval
 from data.rating_statistics.outcomes import Outcome, outcome_list
 from data.rating_statistics.side_bias import side_bias
 from data.rating_statistics.win_rates import win_rates
@@ -58,6 +59,8 @@ def all_studies() -> Iterator[Study]:
                 num_prompts=num_prompts, pairs_a_prompt=5,
             )
         )  # fmt: skip
+    for num_prompts, easy_share in product((2, 3, 5, 10, 40), (1.0, 0.9)):
+        yield exam_study(Exam(num_prompts=num_prompts, easy_share=easy_share))
 
 
 def contest_study(contest: Contest) -> Study:
@@ -141,3 +144,18 @@ def ceiling_study(panel: Panel) -> Study:
     of_another, of_majority = panel.accuracies()
     truth: dict[str, float] = {"of another": of_another, "of majority": of_majority}
     return Study("human ceiling", asdict(panel), truth, draw)
+
+
+def exam_study(exam: Exam) -> Study:
+    """Ask for the share of right answers to prompts of which some are hard."""
+
+    def draw(generator: np.random.Generator) -> dict[str, Interval]:
+        hits, prompts = exam.draw(generator)
+        clustered = clustered_share(hits, np.ones_like(hits), prompts, len(hits))
+        plain = share_of(hits.sum(), len(hits))
+        assert clustered is not None
+        assert plain is not None
+        return {"clustered": (clustered.low, clustered.high), "plain": (plain.low, plain.high)}
+
+    truth: dict[str, float] = dict.fromkeys(("clustered", "plain"), exam.share())
+    return Study("share of pairs", asdict(exam), truth, draw)

@@ -62,9 +62,9 @@ def clustered_share(
     """Return the share `hits.sum() / weights.sum()` with an interval clustered by `cluster`.
 
     The standard error is that of leaving out one cluster after the other (MacKinnon, Nielsen and
-    Webb 2023, "Cluster-robust inference"); the interval is Wilson's with as many
-    answers as would have that error, fewer by Student's t (Korn and Graubard 1998). So it stays
-    within 0 and 1, holds with few clusters, and clusters that happen to be equal are no certainty.
+    Webb 2023, "Cluster-robust inference"); the interval is Wilson's with as many answers as would
+    have that error, fewer by Student's t (Korn and Graubard 1998). So it stays within 0 and 1, and
+    few clusters tell little of others, even where they happen to be equal.
 
     Args:
         hits: What counts in each unit, from 0 to its weight.
@@ -85,6 +85,6 @@ def clustered_share(
         return Estimate(share, None, None, len(hits))
     without = (hits.sum() - parts) / (weights.sum() - sizes)
     variance = (num - 1) / num * float(np.square(without - share).sum())
-    reach = variance * (quantile(num) / quantile()) ** 2
-    worth = min(most, share * (1 - share) / reach) if 0 < share < 1 and reach else most
+    worth = min(most, share * (1 - share) / variance) if 0 < share < 1 and variance else most
+    worth *= (quantile() / quantile(num)) ** 2
     return Estimate(share, *wilson_interval(share, worth), len(hits))

@@ -35,5 +35,9 @@ def test_with_equal_clusters_the_error_is_that_of_their_means():
 
 
 def test_clusters_that_happen_to_be_equal_are_no_certainty():
-    found = clustered_share(np.ones(20), np.ones(20), np.repeat([0, 1], 10), 20)
-    assert found.interval == pytest.approx(list(wilson_interval(1.0, 20)))
+    raters = np.repeat([0, 1, 2], 10)
+    equal = clustered_share(np.ones(30), np.ones(30), raters, 30)
+    worth = 30 * (1.959964 / 4.302653) ** 2
+    assert equal.interval == pytest.approx(list(wilson_interval(1.0, worth)))
+    nearly = clustered_share(1.0 * (np.arange(30) > 0), np.ones(30), raters, 30)
+    assert nearly.low < equal.low < wilson_interval(1.0, 30)[0]
