@@ -32,6 +32,8 @@ def show(
         _head(report, on_back, is_exact=is_admin)
         if is_admin and st.button("Studies", icon=":material/balance:"):
             on_studies()
+        if not report.round:
+            return
         if not report.raters:
             st.write("Nobody has compared a pair of this round yet.")
             return
@@ -44,9 +46,11 @@ def show(
 
 def _head(report: RatingReport, on_back: Callable[[], None], *, is_exact: bool) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute"):
-        st.subheader(f"Round {report.round}", anchor=False)
+        st.subheader(f"Round {report.round}" if report.round else "No round yet", anchor=False)
         if st.button("Back to the pairs", icon=":material/arrow_back:"):
             on_back()
+    if not report.round:  # studies alone, which have a page of their own
+        return
     share = report.num_answered / report.num_seats if report.num_seats else 0.0
     if is_exact:
         said = f"{report.num_answered} of {report.num_seats} answers are there"

@@ -6,7 +6,7 @@ from data.errors import TastemakerError
 from data.records import Aspect
 from data.store import Store
 from data.workspace import Workspace
-from labeling_app.study_plan import PAPER, StudyPlan
+from labeling_app.study_plan import LONGEST_NAME, PAPER, StudyPlan, default_name
 from labeling_app.study_queue import (
     Stock,
     drawing_command,
@@ -33,12 +33,12 @@ def show(workspace: Workspace) -> None:
         if first == second:
             st.write("Choose two policies.")
             return
-        plan = _plan()
+        plan = _plan(default_name(first, second, None))
         stock = stock_for(store, first, second, plan)
         _offer(workspace, store, first, second, plan, stock)
 
 
-def _plan() -> StudyPlan:
+def _plan(name: str) -> StudyPlan:
     how = st.radio("How", (_PAPER, _OWN), horizontal=True, key="study-how")
     if how == _PAPER:
         st.caption(
@@ -52,7 +52,13 @@ def _plan() -> StudyPlan:
         raters = st.number_input("Raters for each pair", 1, 100, own.num_raters)
     asked = st.multiselect("Questions", list(Aspect), [*own.aspects], format_func=_question)
     aspects = tuple(Aspect(aspect) for aspect in asked) or own.aspects
-    return StudyPlan(num_images=int(images), num_raters=int(raters), aspects=aspects)
+    typed = st.text_input("Name", placeholder=name, max_chars=LONGEST_NAME, key="study-name")
+    return StudyPlan(
+        num_images=int(images),
+        num_raters=int(raters),
+        aspects=aspects,
+        name=" ".join((typed or "").split()),
+    )
 
 
 def _question(aspect: Aspect) -> str:

@@ -20,6 +20,8 @@ class StudyPlan:
     num_raters: int = 3
     """People who judge each pair."""
     aspects: tuple[Aspect, ...] = (Aspect.OVERALL,)
+    name: str = ""
+    """Of the study; empty: its policies'."""
 
 
 PAPER = StudyPlan(num_images=40, num_raters=8, aspects=(Aspect.ALIGNMENT, Aspect.QUALITY))

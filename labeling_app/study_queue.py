@@ -56,7 +56,7 @@ def study_of(policy_a: str, policy_b: str, plan: StudyPlan, stock: Stock) -> Stu
     """Return the study that a plan makes of two policies, by the name that says so."""
     preset = "paper" if plan == PAPER else None
     return Study(
-        name=default_name(policy_a, policy_b, preset),
+        name=plan.name or default_name(policy_a, policy_b, preset),
         policy_a=policy_a,
         policy_b=policy_b,
         aspects=plan.aspects,
@@ -75,5 +75,6 @@ def drawing_command(policy_a: str, policy_b: str, plan: StudyPlan, root: Path) -
     if plan != PAPER:
         told = ["--images", str(plan.num_images), "--raters", str(plan.num_raters)]
         told += ["--aspects", ",".join(plan.aspects)]
+        told += ["--name", plan.name] if plan.name else []
     where = [] if root == DEFAULT_ROOT else ["--workspace", str(root)]
     return shlex.join(["tastemaker", "study", policy_a, policy_b, *told, *where])

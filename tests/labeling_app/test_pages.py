@@ -263,6 +263,28 @@ def test_the_progress_page_and_back(served: Workspace, ada: Rater):
     assert page.data["rater"] == "Ada"
 
 
+def test_where_only_studies_are_the_progress_page_leads_to_them(
+    empty_workspace: Workspace, queue_study
+):
+    queue_study(empty_workspace, 2)
+
+    def script(root: str) -> None:
+        from pathlib import Path
+
+        from data.workspace import Workspace
+        from labeling_app import progress_page
+
+        nothing = {"on_back": lambda: None, "on_studies": lambda: None}
+        progress_page.show(Workspace(Path(root)).store(), is_admin=True, **nothing)
+
+    app = AppTest.from_function(script, kwargs={"root": str(empty_workspace.root)})
+    app.run(timeout=60)
+    assert not app.exception
+    assert [header.value for header in app.subheader] == ["No round yet"]
+    assert [button.label for button in app.button] == ["Back to the pairs", "Studies"]
+    assert not app.get("progress")
+
+
 def test_admins_reach_the_studies_and_others_do_not(
     served: Workspace, ada: Rater, monkeypatch: pytest.MonkeyPatch
 ):

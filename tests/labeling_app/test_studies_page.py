@@ -109,6 +109,17 @@ def test_one_of_ones_own_takes_what_is_there(page, empty_workspace: Workspace, d
     click(app, "Queue 4 pairs")
     (study,) = empty_workspace.store().studies()
     assert (study.name, study.num_raters) == ("secret-rl-vs-secret-sft", 3)
+    app.number_input[1].set_value(2)
+    app.run()
+    click(app, "Queue 4 pairs")
+    assert "secret-rl-vs-secret-sft" in app.error[0].value
+    app.text_input(key="study-name").set_value(" by  two ")
+    app.run()
+    click(app, "Queue 4 pairs")
+    assert [study.name for study in empty_workspace.store().studies()][1:] == ["by two"]
+    app.number_input[0].set_value(6)
+    app.run()
+    assert app.code[0].value.endswith(f"--name 'by two' --workspace {empty_workspace.root}")
 
 
 def test_results_are_shown_and_a_study_is_closed_and_opened(
