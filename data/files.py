@@ -7,7 +7,10 @@ import json
 import os
 import secrets
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 DIGEST_DIGITS = 16
 _ASIDE = ".tmp"
@@ -20,12 +23,18 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     Readers see the old file or the new one, never a part. Text is written as UTF-8. A failure
     (no space, no permission) leaves nothing behind and raises `OSError`.
     """
+    with writing_atomically(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def writing_atomically(path: Path) -> Iterator[BinaryIO]:
+    """Give a file to write bit by bit what becomes `path`, as `write_atomically` does at once."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    raw = content.encode() if isinstance(content, str) else content
     aside = path.parent / f".{secrets.token_hex(8)}{_ASIDE}"
     try:
         with aside.open("xb") as file:
-            file.write(raw)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         aside.replace(path)

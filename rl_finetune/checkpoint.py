@@ -8,7 +8,6 @@ generator of ours has a state to keep; those of torch, numpy and Python, which a
 draw from, are kept, of each process.
 """
 
-import io
 import logging
 import pickle
 import random
@@ -22,7 +21,7 @@ import torch
 from torch import Tensor
 
 from data.errors import PolicyError
-from data.files import write_atomically
+from data.files import writing_atomically
 from devices.processes import Processes
 from rl_finetune.policy import DiffusionPolicy
 
@@ -79,9 +78,7 @@ class Checkpoints:
         aside = self._folder / f".{iteration:06d}.partial"
         for leftover in (aside, final):
             shutil.rmtree(leftover, ignore_errors=True)
-        buffer = io.BytesIO()
-        torch.save(packed, buffer)
-        write_atomically(aside / _STATE, buffer.getvalue())
+        _write(packed, aside / _STATE)
         state.policy.save_adapter(aside)
         aside.rename(final)
         for old in self._all()[:-_NUM_KEPT]:
@@ -108,6 +105,16 @@ class Checkpoints:
 
     def _all(self) -> list[Path]:
         return sorted(self._folder.glob("[0-9]*")) if self._folder.is_dir() else []
+
+
+def _write(packed: dict[str, Any], path: Path) -> None:
+    """Write without a second copy in memory: of a whole UNet and its optimiser it would be huge."""
+    with writing_atomically(path) as file:
+        try:
+            torch.save(packed, file)
+        except RuntimeError as error:
+            # torch's writer says only that it is not where it should be, not that the disk is full.
+            raise (error.__context__ if isinstance(error.__context__, OSError) else error) from None
 
 
 def _pack(state: TrainingState, iteration: int) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A tiny Stable Diffusion model of random weights, and a policy that is smaller still."""
 
+import resource
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -189,3 +190,12 @@ def prompt_file(tmp_path):
     path = tmp_path / "prompts.txt"
     path.write_text("\n".join(TEXTS), encoding="utf-8")
     return path
+
+
+@pytest.fixture
+def little_room():
+    """Let no file of this process grow beyond 4 kB, as a full disk would."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -96,6 +96,17 @@ def test_the_newest_two_are_kept_and_half_written_ones_ignored(state, tmp_path):
     assert checkpoints.newest() == tmp_path / "000010"
 
 
+def test_a_disk_without_room_keeps_the_checkpoint_before(state, tmp_path, request):
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(state, 1)
+    request.getfixturevalue("little_room")
+    with pytest.raises(OSError, match="File too large") as caught:
+        checkpoints.save(state, 2)
+    assert caught.value.filename == str(tmp_path / ".000002.partial" / "state.pt")
+    assert checkpoints.newest() == tmp_path / "000001"
+    assert checkpoints.load_newest(state) == 1
+
+
 def test_a_checkpoint_serves_as_adapter(base, state, disturb, tmp_path):
     disturb(state.policy)
     checkpoints = Checkpoints(tmp_path)

@@ -1,7 +1,6 @@
 """What is trained of a UNet: an adapter, or all of its weights beside the base's."""
 
 import dataclasses
-import resource
 from pathlib import Path
 
 import pytest
@@ -82,15 +81,6 @@ def test_plain_diffusers_opens_our_unet_and_so_do_we(base, whole, tmp_path):
     again.save_adapter(tmp_path / "again")
     first, second = (tmp_path / name / UNET_FILE for name in ("unet", "again"))
     assert first.read_bytes() == second.read_bytes()
-
-
-@pytest.fixture
-def little_room():
-    """Let no file of this process grow beyond 4 kB, as a full disk would."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_disk_without_room_is_no_traceback(trained, tmp_path, little_room):
