@@ -63,7 +63,8 @@ def _read(path: Path) -> str:
 
 
 def _from_lines(path: Path, text: str) -> Iterator[Prompt]:
-    lines = [line for line in text.splitlines() if line.strip()]
+    # Not splitlines, which breaks at letters that a prompt can hold, such as U+2028.
+    lines = [line for line in text.split("\n") if line.strip()]
     for row, line in enumerate(lines, start=1):
         yield _prompt(path, row, path.stem, {"text": line})
 

@@ -36,7 +36,10 @@ _LONG = ("generate", "fit", "tune", "round", "demo", "report", "compare", "study
 
 def main() -> NoReturn:
     """Run the command line and exit: 0 when done, 2 on a mistake that the user can mend."""
-    run_command(lambda: dispatch(sys.argv[1:]))
+    argv = sys.argv[1:]
+    if argv and argv[0] in _LONG:
+        let_raters_go_first()
+    run_command(lambda: dispatch(argv))
 
 
 def dispatch(argv: list[str]) -> None:
@@ -49,8 +52,6 @@ def dispatch(argv: list[str]) -> None:
 
         sys.stdout.write(f"tastemaker {version('tastemaker')}\n")
     elif word in COMMANDS:
-        if word in _LONG:
-            let_raters_go_first()
         _command(word)(others)
     else:
         near = difflib.get_close_matches(word, COMMANDS, 1)

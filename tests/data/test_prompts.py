@@ -50,6 +50,12 @@ def test_a_text_file_holds_a_prompt_a_line(written: Callable[..., Path]):
     assert prompts[0].prompt_set == "lines"
 
 
+@pytest.mark.parametrize("letter", ["\u2028", "\u0085", "\x0b"])
+def test_a_line_ends_where_editors_end_it(letter: str, written: Callable[..., Path]):
+    prompts = load_prompt_set(str(written(f"a cat{letter}and a dog\n", "lines.txt")))
+    assert [prompt.text for prompt in prompts] == [f"a cat{letter}and a dog"]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -16,7 +16,7 @@ from data.duckdb_log import kept_logs
 from data.entry import run_command
 from data.errors import ConfigError, StoreError, TastemakerError, WorkspaceError
 from data.workspace import Workspace
-from feedback_loop.__main__ import COMMANDS, dispatch
+from feedback_loop.__main__ import COMMANDS, dispatch, main
 from feedback_loop.commands.arguments import LoopOptions, read_options
 from feedback_loop.config import GenerateConfig, LoopConfig
 from feedback_loop.hints import hint
@@ -55,6 +55,17 @@ assert not heavy & set(sys.modules), heavy & set(sys.modules)
 def test_help_is_quick_and_says_what_for(command, tmp_path):
     tries = (_seconds_of_help(command, tmp_path) for _ in range(3))
     assert any(used < HELP_SECONDS for used in tries)
+
+
+@pytest.mark.parametrize(("word", "yields"), [("demo", True), ("status", False), (None, False)])
+def test_long_work_leaves_the_processor_to_raters(word, yields, monkeypatch, capsys):
+    yielded = []
+    monkeypatch.setattr("feedback_loop.__main__.let_raters_go_first", lambda: yielded.append(word))
+    monkeypatch.setattr("sys.argv", ["tastemaker", *filter(None, [word]), "--help"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert (ended.value.code, yielded) == (0, [word] if yields else [])
+    assert "usage: tastemaker" in capsys.readouterr().out
 
 
 def _seconds_of_help(command, workspace):
