@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export WORKSPACE ?= workspace
+# A file of settings for the demo; none: the defaults.
+SETTINGS :=
 
 # glibc gives the memory of every large tensor back to the kernel and asks for it anew; keeping it
 # makes sampling on a CPU about 15 % faster. Other C libraries ignore these.
@@ -13,7 +15,7 @@ export MALLOC_TRIM_THRESHOLD_ ?= 2147483647
 .PHONY: demo test label gpu check fix clean
 
 demo: $(READY)  ## one whole round on the embedded emoji world, with simulated raters, and its report
-	$(BIN)/tastemaker demo --workspace $(WORKSPACE)
+	$(BIN)/tastemaker demo $(SETTINGS) --workspace $(WORKSPACE)
 
 test: $(READY)  ## every test that can run here, one on each core; what is skipped is named at the end
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4
