@@ -10,8 +10,9 @@ from pathlib import Path
 
 import duckdb
 
+from data.duckdb_instance import SETTINGS
 from data.duckdb_log import log_of
-from data.duckdb_opening import SETTINGS, connect, opened, plainly
+from data.duckdb_opening import attach, opened, plainly
 from data.duckdb_schema import back_up, migrate, schema_version
 from data.engine import Connection
 from data.errors import StoreError, WorkspaceError
@@ -105,7 +106,10 @@ class DuckDBFile:
             pass  # a log that a kill has damaged is put right
         waiting = Waiting(self.path, self.patience_s)
         with self._replacing(waiting) as (changed, clean):
-            with contextlib.closing(connect(waiting, read_only=False)) as connection:
+            with (
+                contextlib.closing(attach(waiting, read_only=False)) as attached,
+                contextlib.closing(attached.cursor()) as connection,
+            ):
                 connection.execute("CHECKPOINT")  # so that closing leaves no log beside it
                 back_up(connection, changed)
             log_of(self.path).unlink(missing_ok=True)  # if any, one that DuckDB took for none

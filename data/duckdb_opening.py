@@ -13,21 +13,12 @@ from pathlib import Path
 
 import duckdb
 
+from data.duckdb_instance import AttachedFile, renew
 from data.duckdb_log import DamagedLog, is_damaged, is_unknown, log_of, rescue
 from data.errors import StoreError
 from data.file_lock import HeldLock, among_processes
 from data.thread_line import line_of
 from data.waiting import Waiting
-
-STORAGE_VERSION = "v1.5.0"
-"""The on-disk format, so that DuckDB 1.5 and 2 open the same files."""
-
-SETTINGS: dict[str, str | bool | int | float | list[str]] = {
-    "storage_compatibility_version": STORAGE_VERSION,
-    "threads": 1,  # the tables are small: handing work over takes longer than doing it
-    "autoinstall_known_extensions": False,
-    "autoload_known_extensions": False,
-}
 
 _OPEN_PAUSE_S = 0.05
 
@@ -40,7 +31,7 @@ _LONGEST_S = 2.0
 _LOCK_SIGNS = (
     "could not set lock",
     "conflicting lock",
-    "different configuration",  # opened by other code in this process
+    "unique file handle conflict",  # opened by other code in this process
 )
 
 _log = logging.getLogger(__name__)
@@ -63,9 +54,10 @@ def opened(
         assert isinstance(file, _OpenFile)
         line.kept = file
         try:
-            with contextlib.closing(file.connection.cursor()) as connection:
+            with contextlib.closing(file.attached.cursor()) as connection:
                 yield connection
         except BaseException:
+            renew()
             line.close()
             raise
         file.linger(linger_s)
@@ -75,9 +67,9 @@ def opened(
 
 @dataclass(slots=True)
 class _OpenFile:
-    """A connection, and the lock under which it was opened."""
+    """A file, and the lock under which it was attached."""
 
-    connection: duckdb.DuckDBPyConnection
+    attached: AttachedFile
     held: contextlib.ExitStack
     lock: HeldLock
     is_writable: bool
@@ -113,32 +105,33 @@ def _open(waiting: Waiting, *, read_only: bool) -> _OpenFile:
     """Take the lock and open the file; who has to rescue its log takes the lock alone."""
     with contextlib.ExitStack() as held:
         lock = held.enter_context(among_processes(waiting, shared=read_only))
-        connection = _connect_to_whole(waiting, read_only)
-        if connection is None:
+        attached = _attach_whole(waiting, read_only)
+        if attached is None:
             held.close()
             lock = held.enter_context(among_processes(waiting, shared=False))
-            connection = _connect_to_rescued(waiting, read_only)
-        held.callback(connection.close)
-        return _OpenFile(connection, held.pop_all(), lock, is_writable=not read_only)
+            attached = _attach_rescued(waiting, read_only)
+        held.callback(attached.close)
+        return _OpenFile(attached, held.pop_all(), lock, is_writable=not read_only)
 
 
-def connect(waiting: Waiting, *, read_only: bool) -> duckdb.DuckDBPyConnection:
-    """Open the file once nobody has it; raise `StoreError` where it cannot be read."""
+def attach(waiting: Waiting, *, read_only: bool) -> AttachedFile:
+    """Attach the file once nobody has it; raise `StoreError` where it cannot be read."""
     was_refused = False
     while True:
         try:
-            connection = duckdb.connect(waiting.path, read_only=read_only, config=SETTINGS)
+            attached = AttachedFile(waiting.path, read_only=read_only)
         except duckdb.Error as error:
             if not _is_lock(error):
+                renew()
                 raise _unreadable(waiting.path, error) from error
             if not waiting.pause(_OPEN_PAUSE_S):
                 raise waiting.in_vain() from error
             was_refused = True
             continue
         if not was_refused:
-            return connection
-        # Another program let go just now: open again, after its last word.
-        connection.close()
+            return attached
+        # Another program let go just now: attach it again, after its last word.
+        attached.close()
         was_refused = False
 
 
@@ -150,26 +143,27 @@ def plainly(error: duckdb.Error) -> str:
     return text
 
 
-def _connect_to_whole(waiting: Waiting, read_only: bool) -> duckdb.DuckDBPyConnection | None:
-    """Open the file, unless its log has to be rescued first."""
+def _attach_whole(waiting: Waiting, read_only: bool) -> AttachedFile | None:
+    """Attach the file, unless its log has to be rescued first."""
     if is_damaged(waiting.path):
         return None
     with contextlib.suppress(DamagedLog):
-        return connect(waiting, read_only=read_only)
+        return attach(waiting, read_only=read_only)
 
 
-def _connect_to_rescued(waiting: Waiting, read_only: bool) -> duckdb.DuckDBPyConnection:
-    """Rescue the log, once nobody has the file open; then open it and say what was lost."""
+def _attach_rescued(waiting: Waiting, read_only: bool) -> AttachedFile:
+    """Rescue the log, once nobody has the file open; then attach it and say what was lost."""
     position = None
     try:
-        connect(waiting, read_only=True).close()
+        attach(waiting, read_only=True).close()
     except DamagedLog as damaged:
         position = damaged.position
     loss = rescue(waiting, position)
-    connection = connect(waiting, read_only=read_only)
+    attached = attach(waiting, read_only=read_only)
     if loss is not None:
-        _log.warning("%s", loss.describe(waiting.path, connection))
-    return connection
+        with contextlib.closing(attached.cursor()) as connection:
+            _log.warning("%s", loss.describe(waiting.path, connection))
+    return attached
 
 
 def _unreadable(path: Path, error: duckdb.Error) -> StoreError:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 
+from data.duckdb_instance import quoted
 from data.engine import Connection
 from data.errors import StoreError
 from data.migrations import MIGRATIONS, Migration
@@ -51,17 +52,14 @@ def back_up(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     """Copy the open file to `path`, rows of the write-ahead log included."""
     for leftover in (path, path.with_name(f"{path.name}.wal")):
         leftover.unlink(missing_ok=True)
-    source = connection.execute("SELECT current_database()").fetchone()
-    assert source is not None
-    connection.execute(f"ATTACH {_quoted(path)} AS backup")
-    connection.execute(f'COPY FROM DATABASE "{source[0]}" TO backup')
-    connection.execute("DETACH backup")
+    row = connection.execute("SELECT current_database()").fetchone()
+    assert row is not None
+    source, backup = f'"{row[0]}"', f'"{row[0]}_backup"'
+    connection.execute(f"ATTACH {quoted(path)} AS {backup}")
+    connection.execute(f"COPY FROM DATABASE {source} TO {backup}")
+    connection.execute(f"DETACH {backup}")
 
 
 def kept_backups(path: Path) -> list[Path]:
     """List what upgrades of the file `path` left beside it: all that it held before them."""
     return sorted(path.parent.glob(f"{path.name}.v*.backup*"))
-
-
-def _quoted(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"

@@ -65,7 +65,7 @@ def running() -> Iterator[Server]:
         try:
             yield Server(folder)
         finally:
-            _run("pg_ctl", *data, "-m", "fast", "stop")
+            _run("pg_ctl", *data, "-m", "immediate", "stop")  # nothing of it is kept
 
 
 def _run(program: str, *arguments: str) -> None:

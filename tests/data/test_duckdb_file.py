@@ -10,6 +10,7 @@ import duckdb
 import pytest
 
 from data.duckdb_file import DuckDBFile
+from data.duckdb_instance import AttachedFile
 from data.errors import StoreBusy, UnknownRecord
 from data.records import Rater, RaterKind
 from data.store import Store
@@ -56,13 +57,12 @@ with open(sys.argv[1] + ".lock", "a+b") as file:
 def openings(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Return what fills with an entry for each opening from now on: whether it is to read only."""
     opened: list[bool] = []
-    connect = duckdb.connect
 
-    def count(path: Path, *, read_only: bool, **settings: object) -> duckdb.DuckDBPyConnection:
+    def count(path: Path, *, read_only: bool) -> AttachedFile:
         opened.append(read_only)
-        return connect(path, read_only=read_only, **settings)  # type: ignore[arg-type]
+        return AttachedFile(path, read_only=read_only)
 
-    monkeypatch.setattr(duckdb, "connect", count)
+    monkeypatch.setattr("data.duckdb_opening.AttachedFile", count)
     return opened
 
 

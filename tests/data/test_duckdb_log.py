@@ -22,7 +22,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 import duckdb
-from data.duckdb_opening import SETTINGS
+from data.duckdb_instance import SETTINGS
 from data.records import Choice, Comparison
 from data.workspace import Workspace
 workspace = Workspace.open(Path(sys.argv[1]))
