@@ -21,6 +21,7 @@ SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "threads": 1,  # the tables are small: handing work over takes longer than doing it
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
+    "python_enable_replacements": False,  # a table that is missing is no variable of that name
 }
 
 _log = logging.getLogger(__name__)

@@ -17,12 +17,13 @@ from data.records import utc_now
 
 def schema_version(connection: Connection) -> int:
     """Return the version of an open file, 0 for an empty one; `StoreError` if it is not ours."""
-    tables = {name for (name,) in connection.execute("SHOW TABLES").fetchall()}
-    if "schema_version" not in tables:
-        if tables:
-            raise StoreError("is a DuckDB file, but not a Tastemaker store")
+    try:
+        row = connection.execute("SELECT coalesce(max(version), 0) FROM schema_version").fetchone()
+    except duckdb.CatalogException:
+        # Listing the tables takes five times as long.
+        if connection.execute("SHOW TABLES").fetchall():
+            raise StoreError("is a DuckDB file, but not a Tastemaker store") from None
         return 0
-    row = connection.execute("SELECT coalesce(max(version), 0) FROM schema_version").fetchone()
     return int(row[0]) if row else 0
 
 
