@@ -1,7 +1,7 @@
 """This process's one DuckDB, to which files are attached for as long as they are in use.
 
-Attaching a file takes a tenth of the time of opening a database for it, which most of what is done
-with a store does not take either. Between two uses nothing is attached, so nobody has to wait.
+Making a database for each use of a file would take ten times as long as attaching it to one that is
+there. Between two uses the file is not attached, so that nobody waits for it.
 """
 
 import contextlib
