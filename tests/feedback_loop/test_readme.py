@@ -16,6 +16,8 @@ from feedback_loop.loop import open_loop
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = re.findall(r"^tastemaker .*", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
+SHORT = " --generate.num-pairs 60 --generate.num-images 120 --tune.iterations 3"
+"""Laid over the README's own settings: at their size a tiny model takes minutes too."""
 PORT = 8501
 PATIENCE_S = 600
 
@@ -68,7 +70,7 @@ def test_the_commands_for_ones_own_model_run_as_they_stand(models, compare, tmp_
     (tmp_path / "path/to/clip").symlink_to(models / "clip")
     init, draw, label, finish, status, provenance = COMMANDS
 
-    run(init, tmp_path)
+    run(init + SHORT, tmp_path)
     assert "tastemaker label" in run(draw, tmp_path)
     assert serve(label, tmp_path) == 200
     compare(open_loop(tmp_path / "my-taste"), 1)
