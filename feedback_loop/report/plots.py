@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from feedback_loop.report.svg import INK, RULE, as_svg, figure
 
@@ -124,6 +125,7 @@ def curves(panels: Sequence[tuple[str, Sequence[Curve]]]) -> str:
                 )
             axes.set_title(title, loc="left", color=INK)
             axes.set_xlabel("iteration")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.grid(axis="y", color=RULE, linewidth=0.6)
             axes.spines["left"].set_visible(False)
             axes.tick_params(length=0)
