@@ -145,7 +145,7 @@ def _shorten(said: str) -> str:
 
 
 _IN_OUR_WORDS = {
-    r"^Error parsing ": "",
+    r"^Error parsing (?:[A-Z]\w*: )?": "",  # a class's name, where the fault is of all of it
     r"invalid literal for int\(\) with base 10: ": "expected a whole number, got ",
     r"could not convert string to float: ": "expected a number, got ",
     r"Expected 1 values": "Expected 1 value",

@@ -23,10 +23,10 @@ WorldName = Literal["emoji", "none"]
 Raters = Literal["people", "simulated"]
 
 
-def _require_at_least(minimum: int, section: str, **values: int) -> None:
+def _require_at_least(minimum: int, **values: int) -> None:
     for name, value in values.items():
         if value < minimum:
-            raise ValueError(f"{section}.{name}: expected {minimum} or more, got {value}")
+            raise ValueError(f"{name}: expected {minimum} or more, got {value}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,12 +50,12 @@ class GenerateConfig:
     to overall where that is asked, else with an output for each of the two, else to the one."""
 
     def __post_init__(self) -> None:
-        _require_at_least(1, "generate", num_pairs=self.num_pairs)
-        _require_at_least(2, "generate", num_images=self.num_images)
+        _require_at_least(1, num_pairs=self.num_pairs)
+        _require_at_least(2, num_images=self.num_images)
         if not 0 <= self.random_share <= 1:
-            raise ValueError(f"generate.random_share: expected 0 to 1, got {self.random_share}")
+            raise ValueError(f"random_share: expected 0 to 1, got {self.random_share}")
         if not self.aspects or len(set(self.aspects)) < len(self.aspects):
-            raise ValueError("generate.aspects: expected one or more, each of them once")
+            raise ValueError("aspects: expected one or more, each of them once")
 
     @property
     def aspect_choice(self) -> AspectChoice:
@@ -87,11 +87,11 @@ class PeopleConfig:
     beside the round's own, and nothing is learned from the answers."""
 
     def __post_init__(self) -> None:
-        _require_at_least(0, "people", num_pairs=self.num_pairs)
-        _require_at_least(1, "people", overlap_raters=self.overlap_raters)
+        _require_at_least(0, num_pairs=self.num_pairs)
+        _require_at_least(1, overlap_raters=self.overlap_raters)
         for name in ("overlap_share", "repeat_share", "gold_share"):
             if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"people.{name}: expected 0 to 1, got {getattr(self, name)}")
+                raise ValueError(f"{name}: expected 0 to 1, got {getattr(self, name)}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,11 +109,11 @@ class SimulatedConfig:
     """Median time that a comparison is said to have taken; nobody waits for it."""
 
     def __post_init__(self) -> None:
-        _require_at_least(1, "simulated", num_raters=self.num_raters)
+        _require_at_least(1, num_raters=self.num_raters)
         if not 0 <= self.flip_rate <= 0.5:
-            raise ValueError(f"simulated.flip_rate: expected 0 to 0.5, got {self.flip_rate}")
+            raise ValueError(f"flip_rate: expected 0 to 0.5, got {self.flip_rate}")
         if not 0 <= self.side_bias <= 1:
-            raise ValueError(f"simulated.side_bias: expected 0 to 1, got {self.side_bias}")
+            raise ValueError(f"side_bias: expected 0 to 1, got {self.side_bias}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -142,7 +142,7 @@ class MeasureConfig:
     unseen ones."""
 
     def __post_init__(self) -> None:
-        _require_at_least(2, "measure", num_images_per_prompt=self.num_images_per_prompt)
+        _require_at_least(2, num_images_per_prompt=self.num_images_per_prompt)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -169,7 +169,7 @@ class LoopConfig:
     measure: MeasureConfig = field(default_factory=MeasureConfig)
 
     def __post_init__(self) -> None:
-        _require_at_least(0, "seed", seed=self.seed)
+        _require_at_least(0, seed=self.seed)
         for name in ("policy", "adapter", "reward"):
             if given := getattr(self.tune, name):
                 raise ValueError(

@@ -45,6 +45,10 @@ class Tune:
     sampling: Sampling = field(default_factory=Sampling)
     warmup: Sampling | None = None
 
+    def __post_init__(self) -> None:
+        if self.seed == 13:
+            raise ValueError("seed: expected another than 13")
+
 
 @pytest.fixture
 def written(tmp_path: Path) -> Callable[[str], Path]:
@@ -200,11 +204,13 @@ def refusal_of_folder(tmp_path: Path) -> str:
         ([], "option --policy is required"),
         (["tune.txt"], "expected a .yaml file or an option, got 'tune.txt'"),
         (["--policy", "x", "stray"], "unrecognised option stray"),
+        (["--policy", "x", "--seed", "13"], "seed: expected another than 13"),
     ],
 )
 def test_a_wrong_option_is_one_line(argv: list[str], said: str):
     assert said in refusal(*argv)
     assert "see tune --help" in refusal(*argv)
+    assert "Tune" not in refusal(*argv), "which the user has never heard of"
 
 
 def test_help_shows_documentation_and_the_values_in_force(
