@@ -49,7 +49,10 @@ class AttachedFile:
         return connection
 
     def close(self) -> None:
-        """Detach it: what was committed goes from the log to the file, or stays in the log."""
+        """Detach it: what was committed goes from the log to the file.
+
+        Where the file cannot be written it stays in the log, and is detached all the same.
+        """
         try:
             with self._session() as session:
                 session.execute(f"DETACH {self._name}")

@@ -1,13 +1,16 @@
 """Files that are attached to the one DuckDB of this process."""
 
 import contextlib
+import subprocess
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from data.duckdb_instance import AttachedFile, renew
+from data.duckdb_log import log_of
 from data.errors import StoreError, UnknownRecord
 from data.records import Rater, RaterKind
 from data.store import Store
@@ -84,6 +87,29 @@ def _another(workspace: Workspace) -> Path:
     copy = workspace.store_path.with_name("copy.duckdb")
     copy.write_bytes(workspace.store_path.read_bytes())
     return copy
+
+
+FULL = """
+import os, resource, signal, sys
+from pathlib import Path
+from data.records import Prompt
+from data.workspace import Workspace
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+workspace = Workspace.open(Path(sys.argv[1]))
+limit = workspace.store_path.stat().st_size
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+workspace.store().add_prompts([Prompt.new(f"{n} " + "long " * 300) for n in range(150)])
+held = [os.readlink(f"/proc/self/fd/{n}") for n in os.listdir("/proc/self/fd")[:-1]]
+print(len(workspace.store().prompts()), any("preferences" in name for name in held))
+"""
+
+
+def test_what_no_space_keeps_out_of_the_file_stays_in_its_log(
+    workspace: Workspace, python: Callable[..., subprocess.Popen[str]]
+):
+    assert python(FULL, workspace.root).communicate() == ("151 False\n", "")
+    assert log_of(workspace.store_path).exists()
+    assert len(workspace.store().prompts()) == 151
 
 
 def test_threads_may_use_several_stores_at_once(tmp_path: Path):

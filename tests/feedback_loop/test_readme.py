@@ -1,4 +1,4 @@
-"""The README's commands for one's own model, word for word, on a tiny model of random weights."""
+"""The README's commands for one's own model, on a tiny one of random weights, in a small round."""
 
 import re
 import shlex
@@ -17,7 +17,7 @@ from feedback_loop.loop import open_loop
 ROOT = Path(__file__).parents[2]
 COMMANDS = re.findall(r"^tastemaker .*", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
 SHORT = " --generate.num-pairs 60 --generate.num-images 120 --tune.iterations 3"
-"""Laid over the README's own settings: at their size a tiny model takes minutes too."""
+"""Added to the first of them, which are else word for word: at full size they take minutes."""
 PORT = 8501
 PATIENCE_S = 600
 
